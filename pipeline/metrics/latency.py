@@ -1,0 +1,59 @@
+"""How long did the answers take: mean, quantiles, maximum?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.cells import RELATIVE_ACCURACY, Floats, Ints, Kind, bucket_values
+from pipeline.metrics.order_statistics import bounding_ranks, quantile_rank
+from pipeline.metrics.rows import Rows
+from pipeline.metrics.selection import Selection
+
+PERCENTS = (50, 90, 95, 99)
+
+
+def latency_rows(cells: Selection) -> list[Rows]:
+    """Return latency_avg_ms, the quantiles with order-statistic bounds, and latency_max_ms, in milliseconds."""
+    buckets = cells.counts(Kind.LATENCY)
+    total = cells.totals(buckets)
+    pane = np.flatnonzero(total)
+    n = total[pane]
+    count = n.astype(np.int64)
+    largest = cells.measure(Kind.LATENCY_MAX)[pane]
+    ordered = _OrderedLatencies(buckets.a(), buckets.value, count)
+    rows = [Rows("latency_avg_ms", pane, cells.measure(Kind.LATENCY_SUM)[pane] / n, n)]
+    for percent in PERCENTS:
+        # A bucket's value may lie above all latencies in it, the largest one never does.
+        value = np.minimum(bucket_values(ordered.bucket(quantile_rank(percent, count))), largest)
+        low, high = _bounds(ordered, percent, count)
+        bounds = (np.minimum(low, value), np.minimum(high, largest))
+        rows.append(Rows(f"latency_p{percent}_ms", pane, value, n, bounds))
+    rows.append(Rows("latency_max_ms", pane, largest, n))
+    return rows
+
+
+class _OrderedLatencies:
+    """The latencies of all panes in ascending order, as running counts over their buckets.
+
+    `count` has the number of latencies of each pane that has any, in the order of the panes.
+    """
+
+    def __init__(self, buckets: Ints, counts: Floats, count: Ints) -> None:
+        self._buckets = buckets
+        self._running = np.cumsum(counts.astype(np.int64))
+        self._before = np.cumsum(count) - count
+
+    def bucket(self, rank: Ints) -> Ints:
+        """Return the bucket of the latency of each pane that has `rank`, from 1 to its count."""
+        return self._buckets[np.searchsorted(self._running, self._before + rank)]
+
+
+def _bounds(ordered: _OrderedLatencies, percent: int, count: Ints) -> tuple[Floats, Floats]:
+    """Return the outer edges of the buckets of the order statistics that bound the quantile, NaN where there is no such one.
+
+    A bucket of value v holds what is above v / 1.01 and at most v / 0.99.
+    """
+    lower, upper = bounding_ranks(percent, count)
+    low = bucket_values(ordered.bucket(np.maximum(lower, 1))) / (1 + RELATIVE_ACCURACY)
+    high = bucket_values(ordered.bucket(np.minimum(upper, count))) / (1 - RELATIVE_ACCURACY)
+    return np.where(lower >= 1, low, np.nan), np.where(upper <= count, high, np.nan)

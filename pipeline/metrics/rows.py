@@ -1,0 +1,106 @@
+"""Rows of one metric as columns, and the table that they are put together into."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.cells import Floats, Ints, Names
+from pipeline.metrics.grouping import stable_order
+from pipeline.metrics.naming import class_name
+from pipeline.metrics.table import MetricTable
+from schemas.metrics import METRICS
+
+METRIC_NAMES: tuple[str, ...] = tuple(METRICS)
+"""What `MetricTable.metric` indexes."""
+
+
+class Scope(enum.Enum):
+    """What a row's dimension names: nothing, or one of the kinds of `Names`."""
+
+    WHOLE = ""
+    FEATURE = "feature="
+    CLASS = "class="
+    VARIANT = "variant="
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one metric, ordered by pane; all columns have one length.
+
+    `name` holds ids of `Names` as `scope` says, and is empty for `Scope.WHOLE`; `bounds` are
+    `low` and `high`, or None where no interval is defined.
+    """
+
+    metric: str
+    pane: Ints
+    value: Floats
+    n: Floats
+    bounds: tuple[Floats, Floats] | None = None
+    scope: Scope = Scope.WHOLE
+    name: Ints | None = None
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Rows:
+        """Return the rows for which `mask` holds."""
+        bounds = None if self.bounds is None else (self.bounds[0][mask], self.bounds[1][mask])
+        name = None if self.name is None else self.name[mask]
+        return Rows(self.metric, self.pane[mask], self.value[mask], self.n[mask], bounds, self.scope, name)
+
+    def renamed(self, metric: str) -> Rows:
+        """Return the same rows under another metric's name."""
+        return Rows(metric, self.pane, self.value, self.n, self.bounds, self.scope, self.name)
+
+
+def assemble(blocks: Sequence[Rows], names: Names) -> MetricTable:
+    """Return all rows as one table, grouped by pane, and within it in the order of `blocks`."""
+    sizes = [block.pane.size for block in blocks]
+    total = sum(sizes)
+    dimensions, dimension = _dimensions(blocks, names, total)
+    low, high = np.full(total, np.nan), np.full(total, np.nan)
+    start = 0
+    for block, size in zip(blocks, sizes, strict=True):
+        if block.bounds is not None:
+            low[start : start + size], high[start : start + size] = block.bounds
+        start += size
+    pane = np.concatenate([np.zeros(0, dtype=np.int64), *(block.pane for block in blocks)])
+    order = stable_order(pane)
+    metric = np.repeat(np.array([METRIC_NAMES.index(block.metric) for block in blocks], dtype=np.int64), sizes)
+    value = np.concatenate([np.zeros(0), *(block.value for block in blocks)])
+    n = np.concatenate([np.zeros(0), *(block.n for block in blocks)]).astype(np.int64)
+    columns = (pane[order], metric[order], dimension[order], value[order], n[order], low[order], high[order])
+    return MetricTable(*columns, dimensions=dimensions)
+
+
+def _dimensions(blocks: Sequence[Rows], names: Names, total: int) -> tuple[list[str], Ints]:
+    """Return the texts of the dimensions that occur, `""` first, and the index of each row's."""
+    texts = [""]
+    dimension = np.zeros(total, dtype=np.int64)
+    for scope in (Scope.FEATURE, Scope.CLASS, Scope.VARIANT):
+        used = np.zeros(_name_count(scope, names), dtype=np.bool_)
+        for block in blocks:
+            if block.scope is scope and block.name is not None:
+                used[block.name] = True
+        place = np.cumsum(used) - 1 + len(texts)
+        texts += [scope.value + _name(scope, index, names) for index in np.flatnonzero(used).tolist()]
+        start = 0
+        for block in blocks:
+            if block.scope is scope and block.name is not None:
+                dimension[start : start + block.pane.size] = place[block.name]
+            start += block.pane.size
+    return texts, dimension
+
+
+def _name_count(scope: Scope, names: Names) -> int:
+    if scope is Scope.FEATURE:
+        return len(names.features)
+    return len(names.classes) if scope is Scope.CLASS else len(names.variants)
+
+
+def _name(scope: Scope, index: int, names: Names) -> str:
+    if scope is Scope.FEATURE:
+        return names.features[index]
+    return class_name(names.classes[index]) if scope is Scope.CLASS else names.variants[index]
