@@ -1,0 +1,1 @@
+"""The command line, configuration, supervision of the parts, and the embedded Kafka."""

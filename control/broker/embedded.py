@@ -1,0 +1,217 @@
+"""Joining the embedded Kafka of a home: whoever comes first starts it, the last one to leave ends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from control.broker.files import BrokerFiles, read_state
+from control.broker.jars import Progress, ensure_jars, read_lock, user_cache
+from control.broker.settings import BrokerSettings
+from control.filelock import FileLock, is_locked, try_lock, wait_for_lock
+from schemas.errors import BrokerUnavailable, TowerError
+from schemas.kafka import KafkaSettings, admin_config
+
+_ROOT = Path(__file__).resolve().parents[2]
+_POLL_S = 0.05
+_WATCH_S = 1.0
+# A keeper that is ending Kafka needs some seconds; a first download by another command can take minutes.
+_LEAVING_DEADLINE_S = 30.0
+_DOWNLOAD_DEADLINE_S = 600.0
+
+
+def say_nothing(text: str) -> None:
+    """A `report` for those who do not want one."""
+
+
+class EmbeddedBroker:
+    """This process's share in the embedded Kafka of `home`; use it in a `with` statement, or `start` and `stop`.
+
+    While it is held, Kafka answers on `bootstrap_servers` on 127.0.0.1; a Kafka or a keeper that is killed comes back on the same port.
+    `report` gets one line of text whenever there is something to tell (first download, a restart).
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        settings: BrokerSettings | None = None,
+        *,
+        cache: Path | None = None,
+        report: Callable[[str], None] = say_nothing,
+    ) -> None:
+        self._files = BrokerFiles(home.resolve())
+        self._settings = settings or BrokerSettings()
+        self._cache = (cache or user_cache(os.environ)).resolve()
+        self._report = report
+        self._share: FileLock | None = None
+        self._keepers: list[int] = []
+        self._leaving = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self.bootstrap_servers = ""
+
+    def start(self) -> KafkaSettings:
+        """Join the broker, or start it, and return where it is once it answers.
+
+        Raises TowerError when the jars cannot be had or Kafka does not start.
+        """
+        if self._share is None:
+            self._files.users.parent.mkdir(parents=True, exist_ok=True)
+            self._share = wait_for_lock(self._files.users, _LEAVING_DEADLINE_S, shared=True)
+            if self._share is None:
+                raise BrokerUnavailable(
+                    f"the embedded Kafka of {self._files.home} is ending and does not finish",
+                    f"look into {self._files.logs}, or use another TOWER_HOME",
+                )
+            try:
+                self.bootstrap_servers = f"127.0.0.1:{self._ensure_keeper()}"
+                self._wait_until_it_answers()
+            except BaseException:
+                self.stop()
+                raise
+            self._watcher = threading.Thread(target=self._watch, name="broker-watch", daemon=True)
+            self._watcher.start()
+        return KafkaSettings(bootstrap_servers=self.bootstrap_servers)
+
+    def stop(self) -> None:
+        """Leave the broker. The last one to leave waits until Kafka and its keeper have ended."""
+        self._leaving.set()
+        if self._watcher is not None:
+            self._watcher.join()
+            self._watcher = None
+        if self._share is None:
+            return
+        self._share.release()
+        self._share = None
+        end = time.monotonic() + _LEAVING_DEADLINE_S
+        # A keeper of ours that has only just been started holds no lock yet.
+        while (self._keepers or is_locked(self._files.keeper)) and not self._others_use_it() and time.monotonic() < end:
+            self._reap()
+            time.sleep(_POLL_S)
+        self._reap()
+
+    def __enter__(self) -> KafkaSettings:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _others_use_it(self) -> bool:
+        """Say whether other processes hold a share; a keeper that is ending Kafka holds the file exclusively, and does not count."""
+        alone = try_lock(self._files.users)
+        if alone is not None:
+            alone.release()
+            return False
+        share = try_lock(self._files.users, shared=True)
+        if share is None:
+            return False
+        share.release()
+        return True
+
+    def _ensure_keeper(self, patience_s: float = _DOWNLOAD_DEADLINE_S) -> int:
+        """Return the port of a Kafka that listens, after starting a keeper when there is none."""
+        starter = wait_for_lock(self._files.starter, patience_s)
+        if starter is None:
+            raise BrokerUnavailable(
+                f"another command has been starting the embedded Kafka for {patience_s:.0f} s", "end that command and try again"
+            )
+        with starter:
+            if not is_locked(self._files.keeper):
+                ensure_jars(self._cache, read_lock(), self._report_download)
+                self._spawn_keeper()
+            return self._wait_until_it_listens()
+
+    def _spawn_keeper(self) -> None:
+        self._files.logs.mkdir(parents=True, exist_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "control.broker.keeper",
+            f"--home={self._files.home}",
+            f"--cache={self._cache}",
+            f"--settings={msgspec.json.encode(self._settings).decode()}",
+        ]
+        log = os.open(self._files.logs / "kafka-keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        try:
+            # posix_spawn, not Popen: the keeper may outlive us, which Popen warns about.
+            pid = os.posix_spawn(
+                sys.executable,
+                command,
+                {**os.environ, "PYTHONPATH": str(_ROOT)},
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, nothing, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+            )
+        finally:
+            os.close(log)
+            os.close(nothing)
+        self._keepers.append(pid)
+
+    def _wait_until_it_listens(self) -> int:
+        """Return the port as soon as the keeper says that Kafka listens."""
+        end = time.monotonic() + 2 * self._settings.start_timeout_ms / 1000
+        while time.monotonic() < end:
+            ended = self._reap()
+            state = read_state(self._files.state)
+            if state is not None and state.status == "listening" and is_locked(self._files.keeper):
+                return state.port
+            if self._leaving.is_set():
+                raise BrokerUnavailable("left before the embedded Kafka came up")
+            if ended:
+                if state is not None and state.status == "failed" and state.keeper_pid in ended:
+                    raise BrokerUnavailable(state.error)
+                raise BrokerUnavailable("the keeper of the embedded Kafka ended", f"see {self._files.logs / 'kafka-keeper.log'}")
+            time.sleep(_POLL_S)
+        raise BrokerUnavailable("the embedded Kafka does not come up", f"see {self._files.logs / 'kafka.log'}")
+
+    def _wait_until_it_answers(self) -> None:
+        admin = AdminClient(admin_config(KafkaSettings(bootstrap_servers=self.bootstrap_servers)))
+        end = time.monotonic() + self._settings.start_timeout_ms / 1000
+        while True:
+            try:
+                admin.list_topics(timeout=1.0)
+                return
+            except KafkaException as error:
+                if time.monotonic() > end:
+                    raise BrokerUnavailable(
+                        f"the embedded Kafka on {self.bootstrap_servers} does not answer: {error.args[0].str()}",
+                        f"see {self._files.logs / 'kafka.log'}",
+                    ) from error
+
+    def _watch(self) -> None:
+        """Start a new keeper when ours was killed; Kafka itself is the keeper's to watch."""
+        while not self._leaving.wait(_WATCH_S):
+            if is_locked(self._files.keeper):
+                continue
+            try:
+                self._report("the embedded Kafka's keeper was killed; starting it again")
+                self._ensure_keeper(patience_s=_WATCH_S)
+            except TowerError as error:
+                if not self._leaving.is_set():
+                    self._report(str(error))
+
+    def _reap(self) -> list[int]:
+        """Collect our keepers that have ended, so that no zombie stays; return their pids."""
+        ended = []
+        for pid in list(self._keepers):
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                self._keepers.remove(pid)
+                ended.append(pid)
+        return ended
+
+    def _report_download(self, progress: Progress) -> None:
+        self._report(
+            f"downloading Kafka: {progress.jars_done} of {progress.jars} jars, "
+            f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB (the first time only)"
+        )

@@ -1,0 +1,60 @@
+"""What tests of all parts share: a real Kafka for the session, and topics that are fresh for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from control.broker import EmbeddedBroker
+from schemas.kafka import KafkaSettings, admin_config
+from schemas.topics import TOPICS, ensure_topics
+from tests.waiting import DEADLINE_S, wait_until
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
+    """The Kafka of this test session: a freshly started embedded broker, without topics; stopped at the end."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("kafka-home"), report=print) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def admin(kafka: KafkaSettings) -> AdminClient:
+    """An admin client of the session's Kafka."""
+    return AdminClient(admin_config(kafka))
+
+
+@pytest.fixture
+def topics(kafka: KafkaSettings, admin: AdminClient) -> Callable[[int], KafkaSettings]:
+    """Return a function that makes all topics of the contract anew and empty, with so many partitions for events."""
+
+    def fresh(event_partitions: int = 4) -> KafkaSettings:
+        remove_topics(admin, [topic.name for topic in TOPICS])
+        ensure_topics(admin, event_partitions=event_partitions)
+        return KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, event_partitions=event_partitions)
+
+    return fresh
+
+
+@pytest.fixture
+def new_kafka(tmp_path: Path) -> Iterator[KafkaSettings]:
+    """A Kafka of this test's own, for tests that stop it or fill it; takes some seconds to start."""
+    with EmbeddedBroker(tmp_path / "kafka-home", report=print) as settings:
+        yield settings
+
+
+def remove_topics(admin: AdminClient, names: list[str]) -> None:
+    """Delete those of the topics that exist, and wait until they are gone."""
+    present = [name for name in names if name in admin.list_topics(timeout=DEADLINE_S).topics]
+    if not present:
+        return
+    for future in admin.delete_topics(present, operation_timeout=DEADLINE_S).values():
+        try:
+            future.result()
+        except KafkaException as error:
+            pytest.fail(f"a topic could not be deleted: {error}")
+    wait_until(lambda: not set(present) & set(admin.list_topics(timeout=DEADLINE_S).topics), f"topics {present} are gone")
