@@ -1,4 +1,4 @@
-"""Were the predicted classes right: accuracy, precision, recall, F1?"""
+"""Whether the predicted classes were right: accuracy, precision, recall, F1."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def classification_rows(cells: Selection) -> list[Rows]:
 
 @dataclass(frozen=True, slots=True)
 class _Classes:
-    """Of each class id that occurs: is it the integer 0 or 1 (false or true), and is it the integer 1?"""
+    """Whether a class id that occurs is the integer 0 or 1 (false or true), and whether it is the integer 1."""
 
     zero_or_one: Mask
     one: Mask

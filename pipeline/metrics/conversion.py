@@ -1,4 +1,4 @@
-"""How many converted, in each arm of an experiment, and is an arm better than control?"""
+"""How many converted in each arm of an experiment, and how much better than control an arm is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What share of the predictions has a label?"""
+"""What share of the predictions has a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many deliveries were repeated, or came when their window was final?"""
+"""How many deliveries were repeated, or came when their window was final."""
 
 from __future__ import annotations
 

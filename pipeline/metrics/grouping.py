@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pipeline.cells import Floats, Ints
 
 _SMALL = 1 << 16
+_TABLE_PER_VALUE = 4
 
 
 def stable_order(ids: Ints) -> npt.NDArray[np.intp]:
@@ -51,23 +52,26 @@ class Groups:
 
 
 def group_sums(pane: Ints, ids: Ints, value: Floats) -> Groups:
-    """Return the sum of `value` for each distinct (pane, id); both >= 0, in any order, fastest when ordered."""
+    """Return the sum of `value` for each distinct (pane, id); both >= 0, in any order."""
     if not pane.size:
         return Groups(pane, ids, value, pane)
-    pairs = pane * (1 + int(ids.max())) + ids
-    if (pairs[1:] >= pairs[:-1]).all():
-        first, member = _runs(pairs)
-    else:
-        by_id = stable_order(ids)
-        order = by_id[stable_order(pane[by_id])]
-        first, in_order = _runs(pairs[order])
-        member = np.empty_like(in_order)
-        member[order] = in_order
-        first = order[first]
-    return Groups(pane[first], ids[first], sum_by(member, value, first.size), member)
+    width = 1 + int(ids.max())
+    pairs = pane * width + ids
+    distinct, member = _distinct(pairs, width * (1 + int(pane.max())))
+    return Groups(distinct // width, distinct % width, sum_by(member, value, distinct.size), member)
 
 
-def _runs(pairs: Ints) -> tuple[Ints, Ints]:
-    """Return where, in ascending `pairs`, each distinct one begins, and which of them each is."""
-    starts = np.append(True, pairs[1:] != pairs[:-1])
-    return np.flatnonzero(starts), np.cumsum(starts) - 1
+def _distinct(pairs: Ints, bound: int) -> tuple[Ints, Ints]:
+    """Return the distinct `pairs`, all below `bound`, in ascending order, and which of them each is."""
+    if bound <= _TABLE_PER_VALUE * pairs.size:
+        # A table of all possible pairs is several times faster than sorting, where most of them occur.
+        occurs = np.zeros(bound, dtype=np.bool_)
+        occurs[pairs] = True
+        place = np.cumsum(occurs) - 1
+        return np.flatnonzero(occurs), place[pairs]
+    order = np.argsort(pairs, kind="stable")
+    ordered = pairs[order]
+    starts = np.append(True, ordered[1:] != ordered[:-1])
+    member = np.empty_like(order)
+    member[order] = np.cumsum(starts) - 1
+    return ordered[starts], member

@@ -1,13 +1,13 @@
-"""How long did the answers take: mean, quantiles, maximum?"""
+"""How long the answers took: mean, quantiles, maximum."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.cells import RELATIVE_ACCURACY, Floats, Ints, Kind, bucket_values
+from pipeline.cells import RELATIVE_ACCURACY, Floats, Ints, Kind, bucket_values, cell_a
 from pipeline.metrics.order_statistics import bounding_ranks, quantile_rank
 from pipeline.metrics.rows import Rows
-from pipeline.metrics.selection import Selection
+from pipeline.metrics.selection import Cells, Selection
 
 PERCENTS = (50, 90, 95, 99)
 
@@ -20,7 +20,7 @@ def latency_rows(cells: Selection) -> list[Rows]:
     n = total[pane]
     count = n.astype(np.int64)
     largest = cells.measure(Kind.LATENCY_MAX)[pane]
-    ordered = _OrderedLatencies(buckets.a(), buckets.value, count)
+    ordered = _OrderedLatencies(buckets, count)
     rows = [Rows("latency_avg_ms", pane, cells.measure(Kind.LATENCY_SUM)[pane] / n, n)]
     for percent in PERCENTS:
         # A bucket's value may lie above all latencies in it, the largest one never does.
@@ -38,14 +38,14 @@ class _OrderedLatencies:
     `count` has the number of latencies of each pane that has any, in the order of the panes.
     """
 
-    def __init__(self, buckets: Ints, counts: Floats, count: Ints) -> None:
-        self._buckets = buckets
-        self._running = np.cumsum(counts.astype(np.int64))
+    def __init__(self, buckets: Cells, count: Ints) -> None:
+        self._key = buckets.key
+        self._running = np.cumsum(buckets.value.astype(np.int64))
         self._before = np.cumsum(count) - count
 
     def bucket(self, rank: Ints) -> Ints:
         """Return the bucket of the latency of each pane that has `rank`, from 1 to its count."""
-        return self._buckets[np.searchsorted(self._running, self._before + rank)]
+        return cell_a(self._key[np.searchsorted(self._running, self._before + rank)])
 
 
 def _bounds(ordered: _OrderedLatencies, percent: int, count: Ints) -> tuple[Floats, Floats]:

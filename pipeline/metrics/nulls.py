@@ -1,4 +1,4 @@
-"""What share of the values sent for a feature were null?"""
+"""What share of the values sent for a feature were null."""
 
 from __future__ import annotations
 

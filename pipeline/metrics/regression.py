@@ -1,4 +1,4 @@
-"""How far are numeric predictions from their labels?"""
+"""How far numeric predictions are from their labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What revenue came of the predictions?"""
+"""What revenue came of the predictions."""
 
 from __future__ import annotations
 

@@ -15,9 +15,10 @@ class PaneBatch:
     """The cells of `count` merged panes of any models and windows.
 
     `pane` (int64, ascending) says which pane each of the cells `key`, `value` belongs to; keys
-    ascend within a pane and are distinct. `length_s` and `elapsed_s` have one entry a pane: the window's length, and the
-    part of it gone by (never more than the length, never 0). `positive_class` and `task` have one entry a pane: the index in `names.classes` of
-    the configured positive class or -1, and 0 automatic, 1 binary, 2 multiclass, 3 regression.
+    ascend within a pane and are distinct. `length_s` and `elapsed_s` have one entry a pane: the
+    window's length, and the part of it gone by (never more than the length, never 0).
+    `positive_class` and `task` have one entry a pane: the index in `names.classes` of the configured
+    positive class or -1, and 0 automatic, 1 binary, 2 multiclass, 3 regression.
     `rolling` is true for the panes of the rolling window.
     """
 

@@ -1,4 +1,4 @@
-"""How many predictions, how fast, and what share of them failed?"""
+"""How many predictions, how fast, and what share of them failed."""
 
 from __future__ import annotations
 
