@@ -1,0 +1,229 @@
+"""The system under test from the outside: its topics, its process, and the folder that it writes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from schemas.kafka import KafkaSettings, consumer_config, producer_config
+from schemas.topics import DEAD_LETTERS, METRICS
+from tests.oracle.records import Record
+
+ROOT = Path(__file__).resolve().parents[2]
+CAUGHT_UP_DEADLINE_S = 240.0
+ANSWER_DEADLINE_S = 30.0
+
+
+class Log:
+    """Writes records to their exact places in Kafka."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._producer = Producer(producer_config(kafka) | {"queue.buffering.max.messages": 1_000_000})
+        self._misplaced: list[str] = []
+
+    def write(self, records: list[Record]) -> None:
+        """Produce the records, and check that each came to lie at its offset."""
+        for record in records:
+            self._producer.produce(record.topic, record.value, record.key, record.partition, on_delivery=self._judge(record.offset))
+            self._producer.poll(0)
+        assert self._producer.flush(ANSWER_DEADLINE_S) == 0
+        assert not self._misplaced, self._misplaced[:5]
+
+    def _judge(self, offset: int) -> Callable[[KafkaError | None, Message], None]:
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None or message.offset() != offset:
+                self._misplaced.append(f"{message.topic()}[{message.partition()}]@{message.offset()} should be {offset}: {error}")
+
+        return delivered
+
+
+class Feeding:
+    """Records on their way into Kafka in the background, a hundred at a time, ten times a second. Use it in a `with` statement."""
+
+    def __init__(self, log: Log, records: list[Record]) -> None:
+        self._log = log
+        self._records = records
+        self._hurry = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def _write(self) -> None:
+        for first in range(0, len(self._records), 100):
+            self._log.write(self._records[first : first + 100])
+            self._hurry.wait(0.1)
+
+    def __enter__(self) -> Feeding:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Write what is left at once."""
+        self._hurry.set()
+        self._thread.join()
+
+
+def read_all(kafka: KafkaSettings, topic: str) -> list[Message]:
+    """Return all messages that the topic holds now, in order of offset per partition."""
+    consumer = Consumer(consumer_config(kafka, "oracle") | {"auto.offset.reset": "earliest"})
+    try:
+        partitions = consumer.list_topics(topic, timeout=ANSWER_DEADLINE_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        messages: list[Message] = []
+        ended: set[int | None] = set()
+        while len(ended) < len(partitions):
+            for message in consumer.consume(10_000, ANSWER_DEADLINE_S):
+                error = message.error()
+                if error is None:
+                    messages.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition())
+                else:
+                    pytest.fail(f"{topic}: {error}")
+        return messages
+    finally:
+        consumer.close()
+
+
+def end_offset(kafka: KafkaSettings, topic: str) -> int:
+    """Return how many messages the one partition of a topic has ever held."""
+    consumer = Consumer(consumer_config(kafka, "oracle"))
+    try:
+        return int(consumer.get_watermark_offsets(TopicPartition(topic, 0), ANSWER_DEADLINE_S)[1])
+    finally:
+        consumer.close()
+
+
+def last_metrics(kafka: KafkaSettings) -> dict[bytes, bytes]:
+    """Return the last message of each key on `tower.metrics`; a tombstone removes its key."""
+    last: dict[bytes, bytes] = {}
+    for message in read_all(kafka, METRICS):
+        key, value = message.key(), message.value()
+        assert isinstance(key, bytes)
+        if isinstance(value, bytes):
+            last[key] = value
+        else:
+            last.pop(key, None)
+    return last
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message on `tower.dead-letters`."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Topic, partition and offset that it came from."""
+        return self.headers["topic"], int(self.headers["partition"]), int(self.headers["offset"])
+
+
+def dead_letters(kafka: KafkaSettings) -> list[DeadLetter]:
+    """Return all dead letters; their headers are UTF-8 text."""
+    letters = []
+    for message in read_all(kafka, DEAD_LETTERS):
+        headers = cast("list[tuple[str, bytes]]", message.headers() or [])
+        letters.append(DeadLetter(message.key(), message.value(), {name: value.decode() for name, value in headers}))
+    return letters
+
+
+class PipelineProcess:
+    """`tower pipeline` as a process of its own, in a process group of its own. Use it in a `with` statement: it never outlives it."""
+
+    def __init__(self, home: Path, kafka: KafkaSettings, *flags: str, settings: dict[str, str] | None = None) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self._log = home / "pipeline-output.txt"
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TOWER_")},
+            "TOWER_HOME": str(home),
+            "TOWER_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            **(settings or {}),
+        }
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "control", "pipeline", *flags],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> PipelineProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a power cut would: SIGKILL to all of its processes at once."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(ANSWER_DEADLINE_S)
+
+    def runs_for(self, seconds: float) -> bool:
+        """Wait so long; return whether it still runs."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def finish(self) -> None:
+        """Wait until it ends by itself, and fail with its output when that is not with success."""
+        if self.runs_for(CAUGHT_UP_DEADLINE_S):
+            pytest.fail(f"the pipeline has not caught up within {CAUGHT_UP_DEADLINE_S:g} s:\n{self.output()}")
+        assert self._process.returncode == 0, self.output()
+
+    def output(self) -> str:
+        """Return the end of what it wrote."""
+        return self._log.read_text(errors="replace")[-4000:]
+
+
+def catch_up(home: Path, kafka: KafkaSettings, *flags: str, settings: dict[str, str] | None = None) -> None:
+    """Run `tower pipeline --until-caught-up` to its end."""
+    with PipelineProcess(home, kafka, "--until-caught-up", *flags, settings=settings) as process:
+        process.finish()
+
+
+def check_dead_letters(records: list[Record], letters: list[DeadLetter], *, once: bool = True) -> list[str]:
+    """Return what is wrong with the dead letters of these records; `once` demands each exactly once, else at least once."""
+    wrong = []
+    found = {letter.place: letter for letter in letters}
+    bad = {(record.topic, record.partition, record.offset): record for record in records if record.defect is not None}
+    wrong += [f"{bad[place].defect}: not in the dead letters" for place in bad.keys() - found.keys()]
+    wrong += [f"{found[place].headers}: a sound record, {found[place].value!r:.300}" for place in found.keys() - bad.keys()]
+    if once:
+        wrong += [f"{place}: {count} dead letters" for place, count in Counter(letter.place for letter in letters).items() if count > 1]
+    for place in bad.keys() & found.keys():
+        wrong += _judge_letter(bad[place], found[place])
+    return wrong
+
+
+def _judge_letter(record: Record, letter: DeadLetter) -> list[str]:
+    defect, headers = record.defect, letter.headers
+    assert defect is not None
+    problems = []
+    if (letter.key, letter.value) != (record.key, record.value):
+        problems.append(f"{defect.name}: other bytes than received")
+    if set(headers) != {"reason", "path", "topic", "partition", "offset", "received_at"}:
+        problems.append(f"{defect.name}: headers are {sorted(headers)}")
+    elif not headers["reason"] or not headers["path"].startswith(defect.path):
+        problems.append(f"{defect.name}: path {headers['path']!r} should begin with {defect.path!r}; reason {headers['reason']!r}")
+    elif defect.reason not in f"{headers['path']}: {headers['reason']}":
+        problems.append(f"{defect.name}: reason {headers['reason']!r} should contain {defect.reason!r}")
+    return problems

@@ -1,0 +1,133 @@
+"""Every number that the pipeline publishes equals the batch computation over the same events, whatever happens on the way."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from schemas.kafka import KafkaSettings
+from schemas.topics import METRICS
+from tests.oracle.batch import compute
+from tests.oracle.compare import compare
+from tests.oracle.events import NOW, generate
+from tests.oracle.published import keys_that_lie, lake_rows, message_rows
+from tests.oracle.records import Order, Record, in_order, lay_out
+from tests.oracle.system import Feeding, Log, PipelineProcess, catch_up, check_dead_letters, dead_letters, end_offset, last_metrics
+from tests.waiting import wait_until
+
+Topics = Callable[[int], KafkaSettings]
+PARTITIONS = 4
+MANY, SOME = 100_000, 20_000
+
+
+def placed(events: int, seed: int, partitions: int = PARTITIONS) -> list[Record]:
+    """Return seeded records in order of arrival, spread at random over the partitions."""
+    return lay_out(generate(events, seed), {"predictions": partitions, "outcomes": partitions}, seed)
+
+
+@pytest.fixture(scope="module")
+def expected_of_some() -> pa.Table:
+    """The rows of the smaller log; they do not depend on how it is laid out, as the tests of the batch computation show."""
+    return compute(placed(SOME, seed=7))
+
+
+def publishes_more(kafka: KafkaSettings, than: int) -> bool:
+    """Tell whether `tower.metrics` has grown beyond an offset."""
+    return end_offset(kafka, METRICS) > than
+
+
+def assert_all_equal(expected: pa.Table, home: Path, kafka: KafkaSettings) -> None:
+    """Demand that both outputs of the pipeline, history and topic, hold exactly the expected rows."""
+    assert expected.num_rows > 0
+    messages = last_metrics(kafka)
+    assert keys_that_lie(messages) == []
+    for name, rows in (("history", lake_rows(home)), ("topic", message_rows(messages, NOW))):
+        comparison = compare(expected, rows)
+        assert comparison.differing == 0, f"{name}: {comparison.differing} rows differ, {comparison.agreeing} agree\n{comparison.account}"
+        assert comparison.agreeing == expected.num_rows
+
+
+@pytest.mark.slow
+def test_every_row_equals_the_batch_computation_and_all_bad_input_is_a_dead_letter(topics: Topics, tmp_path: Path) -> None:
+    records = placed(MANY, seed=1)
+    assert len(records) >= MANY
+    kafka = topics(PARTITIONS)
+    Log(kafka).write(records)
+    catch_up(tmp_path, kafka)
+    assert_all_equal(compute(records), tmp_path, kafka)
+    assert check_dead_letters(records, dead_letters(kafka)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("partitions", [1, 7])
+def test_the_number_of_partitions_changes_no_row(partitions: int, expected_of_some: pa.Table, topics: Topics, tmp_path: Path) -> None:
+    kafka = topics(partitions)
+    Log(kafka).write(placed(SOME, seed=7, partitions=partitions))
+    catch_up(tmp_path, kafka)
+    assert_all_equal(expected_of_some, tmp_path, kafka)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [Order.OUTCOMES_FIRST, Order.PREDICTIONS_FIRST])
+def test_a_topic_that_is_wholly_read_before_the_other_changes_no_row(
+    order: Order, expected_of_some: pa.Table, topics: Topics, tmp_path: Path
+) -> None:
+    records = in_order(placed(SOME, seed=7), order)
+    first = records[0].topic
+    kafka = topics(PARTITIONS)
+    log = Log(kafka)
+    for half in ([r for r in records if r.topic == first], [r for r in records if r.topic != first]):
+        log.write(half)
+        catch_up(tmp_path, kafka)
+    assert_all_equal(expected_of_some, tmp_path, kafka)
+
+
+@pytest.mark.slow
+def test_two_processes_change_no_row(expected_of_some: pa.Table, topics: Topics, tmp_path: Path) -> None:
+    kafka = topics(PARTITIONS)
+    records = placed(SOME, seed=7)
+    Log(kafka).write(records)
+    catch_up(tmp_path, kafka, "--processes", "2")
+    assert_all_equal(expected_of_some, tmp_path, kafka)
+    assert check_dead_letters(records, dead_letters(kafka)) == []
+
+
+@pytest.mark.slow
+def test_reading_in_many_small_pieces_changes_no_row(expected_of_some: pa.Table, topics: Topics, tmp_path: Path) -> None:
+    kafka = topics(PARTITIONS)
+    records = placed(SOME, seed=7)
+    log = Log(kafka)
+    quarter = len(records) // 4
+    with PipelineProcess(tmp_path, kafka, settings={"TOWER_PIPELINE__COMMIT_INTERVAL": "1ms"}) as process:
+        for start in range(0, 3 * quarter, 300):
+            log.write(records[start : min(start + 300, 3 * quarter)])
+            assert process.runs_for(0.02), process.output()
+        wait_until(lambda: end_offset(kafka, METRICS) > 0, "the pipeline publishes while it is fed")
+    log.write(records[3 * quarter :])
+    catch_up(tmp_path, kafka, settings={"TOWER_PIPELINE__COMMIT_INTERVAL": "1ms"})
+    assert_all_equal(expected_of_some, tmp_path, kafka)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [(), ("--processes", "2")], ids=["one process", "two processes"])
+def test_kill_9_at_random_moments_loses_and_doubles_nothing(
+    flags: tuple[str, ...], expected_of_some: pa.Table, topics: Topics, tmp_path: Path
+) -> None:
+    rng = random.Random(9)
+    kafka = topics(PARTITIONS)
+    records = placed(SOME, seed=7)
+    with Feeding(Log(kafka), records):
+        for kill in range(10):
+            published = end_offset(kafka, METRICS)
+            with PipelineProcess(tmp_path, kafka, *flags) as process:
+                if kill % 2:
+                    wait_until(partial(publishes_more, kafka, published), "a restarted pipeline publishes again")
+                assert process.runs_for(rng.uniform(0, 0.8 if kill % 2 else 2.5)), process.output()
+    catch_up(tmp_path, kafka, *flags)
+    assert_all_equal(expected_of_some, tmp_path, kafka)
+    assert check_dead_letters(records, dead_letters(kafka), once=False) == []
