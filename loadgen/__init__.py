@@ -1,0 +1,1 @@
+"""Input for the pipeline: scenarios played by really trained models, simulated history, and replayed tables."""

@@ -1,0 +1,55 @@
+"""A scenario's events, block by block of event time: all its model services together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from loadgen.encoding import EventWriter
+from loadgen.incidents import Episode
+from loadgen.models import SERVICES, Trained, train_cached
+from loadgen.models.service import Ints
+from loadgen.scenario import Scenario
+from loadgen.schedule import Event
+from loadgen.serving import Served, serve
+from loadgen.traffic import arrival_times
+
+
+class Generator:
+    """Makes the events of `scenario`. `run` makes its prediction ids unique among runs; `past` is true for history."""
+
+    def __init__(self, scenario: Scenario, trained: dict[str, Trained], run: str, *, past: bool) -> None:
+        self._scenario = scenario
+        self._trained = trained
+        self._past = past
+        numbers = itertools.count()
+        self._writers = [EventWriter(SERVICES[traffic.name], traffic, scenario.disorder, run, numbers) for traffic in scenario.models]
+
+    def events(
+        self, rng: np.random.Generator, counts: Ints, start_ms: int, end_ms: int, episodes: Sequence[Episode], block: int
+    ) -> Iterator[Event]:
+        """Return the events of predictions made in [start_ms, end_ms), in no order: `counts` has their number for each model.
+
+        `block` numbers the block within the run. Outcomes may be due long after the block.
+        """
+        for index, count in enumerate(counts.tolist()):
+            if count:
+                served = self.serve(rng, index, arrival_times(rng, count, start_ms, end_ms), episodes)
+                yield from self._writers[index].write(rng, served, block)
+
+    def serve(self, rng: np.random.Generator, index: int, times: Ints, episodes: Sequence[Episode]) -> Served:
+        """Return what the scenario's model number `index` answers at `times`."""
+        traffic = self._scenario.models[index]
+        return serve(rng, SERVICES[traffic.name], self._trained[traffic.name], traffic, times, episodes, past=self._past)
+
+    def writer(self, index: int) -> EventWriter:
+        """Return the writer of the scenario's model number `index`."""
+        return self._writers[index]
+
+
+def train_models(scenario: Scenario, cache: Path, training: Callable[[str], None]) -> dict[str, Trained]:
+    """Return the trained models of all services of `scenario`; `training` is called with the name of each that is not in `cache`."""
+    return {traffic.name: train_cached(SERVICES[traffic.name], cache, training) for traffic in scenario.models}

@@ -1,0 +1,171 @@
+"""The scenario format: which models are served, how much, to whom, and what goes wrong. Read from TOML, strictly."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from loadgen.duration import Milliseconds, decode_duration
+from loadgen.incidents import AnyIncident, DriftedSegment, hit_features
+from loadgen.models import SERVICES
+from schemas.errors import ConfigurationError
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+FOLDER = Path(__file__).parent / "scenarios"
+"""The scenarios that have a name."""
+
+
+class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long something takes to become known: `share` of it ever does, within `from`-`to`.
+
+    `late_share` of that takes longer: up to `late_to`.
+    """
+
+    earliest: Milliseconds = msgspec.field(name="from")
+    latest: Milliseconds = msgspec.field(name="to")
+    share: Share = 1.0
+    late_share: Share = 0.0
+    late_to: Milliseconds = Milliseconds(0)
+
+
+class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Response times: log-normal around `median_ms`, and `slow_share` of them several times slower.
+
+    `canary_factor` is how much slower the canary is.
+    """
+
+    median_ms: Positive
+    sigma: Positive = 0.35
+    slow_share: Share = 0.012
+    canary_factor: Positive = 1.1
+
+
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An experiment with conversions: units are split evenly over the arms, each with its conversion rate.
+
+    `revenue` is the median revenue of a conversion. `outcome` and `past` say when it becomes known, live and in the history.
+    """
+
+    arms: dict[str, Share]
+    revenue: Positive
+    outcome: Delay
+    past: Delay
+
+
+class ModelTraffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One model service in a scenario. `peak_hour` (UTC) and `swing` (0-1) shape its day."""
+
+    name: str
+    share: Positive
+    latency: Latency
+    label: Delay
+    past_label: Delay
+    segments: dict[str, dict[str, Positive]]
+    canary: Share = 0.12
+    errors: Share = 0.003
+    peak_hour: float = 14.0
+    swing: Share = 0.45
+    times_as_text: bool = False
+    experiment: Experiment | None = None
+
+
+class Disorder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the network treats events: shares that are sent twice, come late by up to `late_by`, or far too late by up to `too_late_by`."""
+
+    duplicates: Share = 0.005
+    late: Share = 0.01
+    late_by: Milliseconds = Milliseconds(20_000)
+    too_late: Share = 0.0003
+    too_late_by: Milliseconds = Milliseconds(300_000)
+
+
+class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What happened before the scenario starts."""
+
+    predictions_per_day: Positive = 12_500.0
+    incidents: tuple[AnyIncident, ...] = ()
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A scenario. `rate` is in events per second, all models and topics together; infinite is as fast as possible.
+
+    `templates`: events are copies of pre-encoded ones, with their own id and time; incidents are then left out.
+    """
+
+    name: str
+    description: str
+    models: tuple[ModelTraffic, ...]
+    rate: Positive = math.inf
+    templates: bool = False
+    cycle: Milliseconds = Milliseconds(240_000)
+    disorder: Disorder = Disorder()
+    incidents: tuple[AnyIncident, ...] = ()
+    history: History = History()
+
+
+def known_scenarios() -> list[str]:
+    """Return the names of the scenarios that come with Control Tower."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_scenario(name: str) -> Scenario:
+    """Return the scenario called `name`, or in the file `name` when it ends in `.toml`.
+
+    Raises ConfigurationError when there is none, or when it says what cannot be.
+    """
+    known = known_scenarios()
+    if name in known:
+        return read_scenario(FOLDER / f"{name}.toml")
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise ConfigurationError(f"there is no scenario file {name}", "check the path")
+        return read_scenario(Path(name))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise ConfigurationError(f"there is no scenario {name!r}", f"{hint}known are {', '.join(known)}, or give the path of a .toml file")
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Return the scenario in the file `path`. Raises ConfigurationError that names the field when it is wrong."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        scenario = msgspec.convert(raw, Scenario, dec_hook=decode_duration)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"scenario {path.name}: {error}", "see docs/loadgen.md for the format") from error
+    check_scenario(scenario, path.name)
+    return scenario
+
+
+def check_scenario(scenario: Scenario, where: str) -> None:
+    """Raise ConfigurationError when `scenario` names a model, feature or segment that there is not."""
+
+    def refuse(what: str, known: list[str]) -> None:
+        raise ConfigurationError(f"scenario {where}: {what}", f"known are {', '.join(known)}")
+
+    if not scenario.models:
+        raise ConfigurationError(f"scenario {where}: no [[models]]", f"name at least one of {', '.join(SERVICES)}")
+    traffic = {model.name: model for model in scenario.models}
+    for name in traffic:
+        if name not in SERVICES:
+            refuse(f"there is no model {name!r}", list(SERVICES))
+    for incident in (*scenario.incidents, *scenario.history.incidents):
+        if incident.model not in traffic:
+            refuse(f"an incident hits {incident.model!r}, which is not served", list(traffic))
+        features = [feature.name for feature in SERVICES[incident.model].features]
+        for feature in hit_features(incident):
+            if feature not in features:
+                refuse(f"{incident.model} has no feature {feature!r}", features)
+        if isinstance(incident, DriftedSegment):
+            segments = [f"{name}={value}" for name, values in traffic[incident.model].segments.items() for value in values]
+            if f"{incident.segment}={incident.value}" not in segments:
+                refuse(f"{incident.model} has no segment {incident.segment}={incident.value}", segments)
+    for incident in scenario.incidents:
+        if incident.at + incident.lasts > scenario.cycle:
+            raise ConfigurationError(f"scenario {where}: an incident of {incident.model} ends after the cycle", "make `cycle` longer")
