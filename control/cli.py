@@ -1,0 +1,93 @@
+"""The command line: arguments in, exit code out; errors as one line.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from control.commands import COMMANDS
+from control.commands.command import Invocation
+from control.lifeline import hold_lifeline
+from schemas.errors import ConfigurationError, TowerError
+
+ROOT = Path(__file__).resolve().parents[1]
+_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(message, f"see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = common.add_argument_group("common to all commands")
+    group.add_argument("--home", type=Path, metavar="FOLDER", help="where everything is written (TOWER_HOME; default: .tower)")
+    group.add_argument("--config", type=Path, metavar="FILE", help="the configuration (TOWER_CONFIG; default: tower.toml)")
+    group.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE", help="one configuration value; repeat for more")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser = _Parser(prog="tower", description="Control Tower watches AI models in production.", parents=[common], allow_abbrev=False)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in COMMANDS:
+        one = commands.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.DESCRIPTION,
+            parents=[common],
+            allow_abbrev=False,
+            prog=f"tower {command.NAME}",
+        )
+        command.add_arguments(one)
+        one.set_defaults(run=command.run)
+    return parser
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run one command and return its exit code. A SIGTERM is a Ctrl-C, unless the command has its own way with it."""
+    debug = "--debug" in arguments
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        hold_lifeline(environment)
+        options = build_parser().parse_args(_own_arguments(arguments))
+        return int(options.run(options, Invocation(ROOT, environment, options)))
+    except TowerError as error:
+        return _failed(str(error), error.exit_code, debug)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left (`tower query ... | head`); nothing more may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _failed(f"unexpected {type(error).__name__}: {error} - run it again with --debug to see where", 1, debug)
+
+
+def _own_arguments(arguments: Sequence[str]) -> list[str]:
+    """Hide pytest's arguments from our parser: all that follows `test` is pytest's, also what looks like a flag of ours."""
+    if "test" in arguments[:1]:
+        return ["test", "--", *[one for one in arguments[1:] if one != "--debug"]]
+    return list(arguments)
+
+
+def _failed(message: str, exit_code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"tower: {' '.join(message.split())}", file=sys.stderr)
+    return exit_code
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

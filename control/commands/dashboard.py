@@ -1,0 +1,39 @@
+"""`./tower dashboard`: the dashboard alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from control.broker import EmbeddedBroker
+from control.commands.command import Invocation
+from control.console import Console
+
+NAME = "dashboard"
+HELP = "the dashboard alone"
+DESCRIPTION = "Serves the dashboard until Ctrl-C. It shows what the pipeline publishes, and says so when Kafka is away."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--port", type=int, metavar="P", help="port to listen on (default: dashboard.port, 5006)")
+
+
+def run(options: argparse.Namespace, call: Invocation) -> int:
+    """Serve until it is told to stop; a configured Kafka need not be up, the page shows that it is away."""
+    from dataclasses import replace
+
+    config = call.config(dashboard__port=options.port)
+    console = Console(sys.stderr)
+    try:
+        from dashboard.app import serve
+
+        if config.kafka.bootstrap_servers:
+            serve(home=config.home, kafka=config.kafka, settings=config.dashboard)
+            return 0
+        with EmbeddedBroker(config.home, config.broker, report=console.line) as embedded:
+            kafka = replace(config.kafka, bootstrap_servers=embedded.bootstrap_servers, options={})
+            serve(home=config.home, kafka=kafka, settings=config.dashboard)
+    except KeyboardInterrupt:
+        return 0
+    return 0

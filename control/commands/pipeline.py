@@ -1,0 +1,40 @@
+"""`./tower pipeline`: the dataflow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from control.commands.command import Invocation
+from control.console import Console
+from control.kafka_access import reachable_kafka
+
+NAME = "pipeline"
+HELP = "the dataflow from events to metrics"
+DESCRIPTION = "Reads predictions and outcomes from Kafka and keeps the metrics up to date, until Ctrl-C."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--until-caught-up",
+        action="store_true",
+        help="stop, exit 0, once everything up to the end offsets seen at start is committed, published and visible to `tower query`",
+    )
+    parser.add_argument("--processes", type=int, metavar="N", help="processes of the dataflow (default: pipeline.processes, 1)")
+
+
+def run(options: argparse.Namespace, call: Invocation) -> int:
+    """Run the pipeline until it is told to stop."""
+    config = call.config(pipeline__processes=options.processes)
+    console = Console(sys.stderr)
+    try:
+        with reachable_kafka(config, console.line, patience_s=None) as kafka:
+            # Imported when it is needed: the other commands do not wait for Bytewax.
+            from pipeline.app import run_pipeline
+
+            run_pipeline(home=config.home, kafka=kafka, settings=config.pipeline, until_caught_up=options.until_caught_up)
+    except KeyboardInterrupt:
+        # Before the pipeline had its own handlers there was nothing to commit.
+        return 130 if options.until_caught_up else 0
+    return 0

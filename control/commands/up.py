@@ -1,0 +1,50 @@
+"""`./tower up`: the parts without a load, against the configured Kafka."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from control.commands.command import Invocation
+from control.console import Console
+from control.demo.start import TICK_S
+from control.kafka_access import reachable_kafka
+from control.supervisor.part import PartSpec
+from control.supervisor.ports import choose_port
+from control.supervisor.readiness import answers
+from control.supervisor.supervisor import Supervisor
+
+NAME = "up"
+HELP = "the pipeline and the dashboard, against the Kafka of the configuration"
+DESCRIPTION = "Starts the parts and keeps them running until Ctrl-C; with no Kafka configured, the embedded one."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--port", type=int, metavar="P", help="the dashboard's port (default: dashboard.port, 5006)")
+
+
+def run(options: argparse.Namespace, call: Invocation) -> int:
+    """Run the parts until Ctrl-C or SIGTERM."""
+    config = call.config(dashboard__port=options.port)
+    console = Console(sys.stdout)
+    port = choose_port(config.dashboard.host, config.dashboard.port, may_move=False)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        with (
+            reachable_kafka(config, console.line, patience_s=None) as kafka,
+            Supervisor(home=config.home, root=call.root, flags=call.common_flags(), environment=call.environment, console=console) as parts,
+        ):
+            console.line(f"Kafka ready on {kafka.bootstrap_servers}")
+            parts.start(PartSpec("dashboard", ("dashboard", f"--port={port}")))
+            parts.start(PartSpec("pipeline", ("pipeline",)))
+            announced = False
+            while True:
+                parts.tend()
+                if not announced and answers(address):
+                    announced = True
+                    console.line(f"dashboard at {address}; Ctrl-C stops everything")
+                time.sleep(TICK_S)
+    except KeyboardInterrupt:
+        return 0

@@ -1,0 +1,124 @@
+"""The steps from nothing to a live dashboard, each of them told on the console."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from control.config import Config
+from control.console import Console
+from control.demo.history import DAYS, SCENARIO, note_done, wanted_history
+from control.supervisor.part import Part, PartSpec
+from control.supervisor.readiness import MetricsWatch, answers
+from control.supervisor.supervisor import Supervisor
+from schemas.errors import TowerError
+from schemas.kafka import KafkaSettings
+
+TICK_S = 0.2
+_SEED = 1
+_DEADLINE_S = 180.0
+# The newest window of 10 s may have begun just now, and the load starts with a ramp.
+_PRESENT_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """How the demo is run: predictions per second (None: the scenario's own), seconds (None: until Ctrl-C), and the browser."""
+
+    rate: float | None
+    duration_s: float | None
+    open_browser: bool
+
+
+class Demo:
+    """One demo on one home. `epoch_ms` is the clock of the events."""
+
+    def __init__(
+        self,
+        config: Config,
+        kafka: KafkaSettings,
+        supervisor: Supervisor,
+        console: Console,
+        options: DemoOptions,
+        epoch_ms: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._kafka = kafka
+        self._supervisor = supervisor
+        self._console = console
+        self._options = options
+        self._epoch_ms = epoch_ms
+        self._address = f"http://127.0.0.1:{config.dashboard.port}"
+        self._dashboard_answers = False
+
+    def run(self) -> None:
+        """Start everything, tell the steps, and run until `duration_s` after everything ran, or for ever.
+
+        Raises TowerError when a part cannot run.
+        """
+        # The dashboard before the pipeline: parts stop in the opposite order, and it would show the other one as lost.
+        self._supervisor.start(PartSpec("dashboard", ("dashboard", f"--port={self._config.dashboard.port}")))
+        self._supervisor.start(PartSpec("pipeline", ("pipeline",)))
+        self._replay_history()
+        watch = MetricsWatch(self._kafka)
+        try:
+            self._start_load()
+            begin = self._epoch_ms()
+            self._wait(lambda: watch.newest_event_time() >= begin - _PRESENT_MS, "the pipeline has not caught up")
+        finally:
+            watch.close()
+        self._console.line("pipeline caught up: events are in the metrics as they come")
+        self._wait(lambda: self._dashboard_answers, f"the dashboard does not answer on {self._address}")
+        self._open_browser()
+        self._run_on()
+
+    def _replay_history(self) -> None:
+        history = wanted_history(self._config.home, self._epoch_ms(), _SEED)
+        if history is None:
+            return
+        arguments = ("loadgen", SCENARIO, f"--history={DAYS:g}", f"--until={history.until_ms}", f"--seed={history.seed}")
+        part = self._supervisor.start(PartSpec("history", arguments, repeats=False), show=True)
+        self._wait_for_end(part)
+        note_done(self._config.home, history)
+        self._console.line(f"history replayed: {DAYS:g} days")
+
+    def _start_load(self) -> None:
+        arguments = ["loadgen", SCENARIO]
+        if self._options.rate is not None:
+            arguments.append(f"--rate={self._options.rate}")
+        self._supervisor.start(PartSpec("loadgen", tuple(arguments)), show=True)
+
+    def _run_on(self) -> None:
+        duration = self._options.duration_s
+        self._console.line("everything runs" + (f"; stopping in {duration:g} s" if duration else "; Ctrl-C stops it"))
+        end = time.monotonic() + duration if duration else float("inf")
+        while time.monotonic() < end:
+            self._tend()
+
+    def _wait(self, condition: Callable[[], bool], failure: str) -> None:
+        end = time.monotonic() + _DEADLINE_S
+        while not condition():
+            self._tend()
+            if time.monotonic() > end:
+                raise TowerError(f"{failure} within {_DEADLINE_S:.0f} s", f"see the logs in {self._config.home / 'logs'}")
+
+    def _wait_for_end(self, part: Part) -> None:
+        while self._supervisor.running(part):
+            self._tend()
+
+    def _tend(self) -> None:
+        self._supervisor.tend()
+        if not self._dashboard_answers and answers(self._address):
+            self._dashboard_answers = True
+            self._console.line(f"dashboard at {self._address}")
+        time.sleep(TICK_S)
+
+    def _open_browser(self) -> None:
+        # Without a display Python would look for a browser in the terminal and take this one over.
+        has_display = not sys.platform.startswith("linux") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
+        if self._options.open_browser and has_display:
+            webbrowser.open(self._address)

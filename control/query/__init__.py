@@ -1,0 +1,1 @@
+"""`tower query`: SQL over what the pipeline has exported, and its formats."""

@@ -1,0 +1,104 @@
+"""Rows as an aligned table, as JSON, or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TextIO
+
+from control.query.lake import Result
+
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "NUMBER")
+
+
+def write_table(result: Result, out: TextIO) -> None:
+    """Write an aligned table: numbers to the right, NULL empty, and the number of rows below."""
+    rows = [[_cell(value) for value in row] for batch in result.batches for row in batch]
+    widths = [max([len(name), *(len(row[index]) for row in rows)]) for index, name in enumerate(result.columns)]
+    right = [kind.lstrip("U").startswith(_NUMBERS) for kind in result.types]
+    out.write(_aligned(result.columns, widths, right))
+    out.write("  ".join("-" * width for width in widths) + "\n")
+    for row in rows:
+        out.write(_aligned(row, widths, right))
+    out.write(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'})\n")
+
+
+def _aligned(cells: Iterable[str], widths: list[int], right: list[bool]) -> str:
+    padded = [cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(cells, widths, right, strict=True)]
+    return "  ".join(padded).rstrip() + "\n"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return _readable(value)
+    text = _plain(value)
+    return text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
+
+
+def _readable(value: float) -> str:
+    """Return six decimals at most, and an exponent only where they would show nothing."""
+    if not math.isfinite(value) or (value != 0 and not 1e-4 <= abs(value) < 1e15):
+        return f"{value:g}"
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def write_json(result: Result, out: TextIO) -> None:
+    """Write an array of objects, one a line. Times are RFC 3339 in UTC; NaN and infinities, which JSON lacks, are null."""
+    out.write("[")
+    separator = "\n"
+    for batch in result.batches:
+        for row in batch:
+            named = {name: _plain(value) for name, value in zip(result.columns, row, strict=True)}
+            out.write(separator + json.dumps(named, ensure_ascii=False, allow_nan=False))
+            separator = ",\n"
+    out.write("\n]\n" if separator == ",\n" else "]\n")
+
+
+def write_csv(result: Result, out: TextIO) -> None:
+    """Write CSV with a header; NULL is an empty field, and times are as in JSON."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(result.columns)
+    for batch in result.batches:
+        writer.writerows([_field(value) for value in row] for row in batch)
+
+
+def _field(value: object) -> object:
+    # Full precision: repr of a float is the shortest text that reads back as the same number.
+    plain = _plain(value)
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (dict, list)) else plain
+
+
+def _plain(value: object) -> object:
+    """Return a value of JSON's types."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
+        return moment.replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).hex()
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return str(value)
+
+
+WRITERS: dict[str, Callable[[Result, TextIO], None]] = {"table": write_table, "json": write_json, "csv": write_csv}
+"""The formats of `tower query --format`."""
