@@ -74,7 +74,7 @@ SELECT *, CASE
     WHEN NOT coalesce(abs(a.value - e.value) <= tolerance, false) THEN 'have another value'
     WHEN a.status <> e.status THEN 'have another status'
     WHEN a.window_end <> e.window_end THEN 'have another window_end'
-    WHEN a.low > a.value + 1e-9 * greatest(abs(a.value), 1) OR a.high < a.value - 1e-9 * greatest(abs(a.value), 1) THEN 'lie outside of their interval'
+    WHEN greatest(a.low - a.value, a.value - a.high) > 1e-9 * greatest(abs(a.value), 1) THEN 'lie outside of their interval'
     WHEN metric IN ('error_rate', 'label_coverage', 'accuracy', 'conversion_rate', 'input_null_percentage')
          AND NOT coalesce(abs(a.low / unit - wilson(a.value / unit, a.n, -1.959963984540054)) < 1e-6
                           AND abs(a.high / unit - wilson(a.value / unit, a.n, 1.959963984540054)) < 1e-6, false)
