@@ -1,0 +1,1 @@
+"""From events in Kafka to windowed metrics: source, decode, route, shards, publisher."""

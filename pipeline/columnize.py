@@ -1,0 +1,203 @@
+"""From events to columns.
+
+All work here is a list comprehension or NumPy over a batch. What only some events have (text times,
+nulls) is worked on only where it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import datetime, timezone
+from operator import attrgetter
+from typing import TypeVar
+
+import numpy as np
+import orjson
+import xxhash
+
+from pipeline.cells import Floats, Ints
+from pipeline.columns import ABSENT, Bools, Hashes, KeySet, Outcomes, Predictions, Profile
+from pipeline.reasons import Rejection, expected
+from schemas.events import Outcome, Prediction, Scalar
+
+Item = TypeVar("Item", bound=Hashable)
+Source = TypeVar("Source", bound=Hashable)
+
+EARLIEST_MS = 946_684_800_000
+"""The year 2000. Earlier times are seconds that were sent as milliseconds, or clocks that were never set."""
+_LARGEST_EXACT = 2**53
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NO_FEATURES: dict[str, str | bool | int | float | None] = {}
+
+_prediction_fields = attrgetter(
+    "prediction_id", "model", "model_version", "created_at", "response_time_ms", "status", "prediction", "features", "segments", "variant"
+)
+_outcome_fields = attrgetter("prediction_id", "model", "created_at", "label", "converted", "revenue_generated")
+
+
+def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: int) -> Predictions:
+    """Return the columns of `events`. Raises Rejection for the first that breaks the contract."""
+    ids, models, versions, times, latencies, statuses, answers, features, segments, variants = zip(*map(_prediction_fields, events))
+    created_at = event_times(times)
+    error = np.array([status == "error" for status in statuses])
+    missing = np.array([answer is None for answer in answers]) & ~error
+    if missing.any():
+        raise Rejection("$.prediction", "expected a text, a number or a boolean, but it is missing (required when status is ok)")
+    profile, profiles = _positions(
+        [(model, version, tuple(parts.items()) if parts else ()) for model, version, parts in zip(models, versions, segments)],
+        lambda raw: _profile(*raw, text_length),
+    )
+    key_set, key_sets = _positions(
+        [(model, tuple(sent) if sent else ()) for model, sent in zip(models, features)],
+        lambda raw: _key_set(raw, text_length),
+    )
+    variant, variant_names = _positions([(model, name or "") for model, name in zip(models, variants)], _same)
+    nulls = [row for row, sent in enumerate(features) if sent and None in sent.values()]
+    null_pairs = [(row, (models[row], name)) for row in nulls for name, value in (features[row] or _NO_FEATURES).items() if value is None]
+    null_feature, null_features = _positions([pair for _, pair in null_pairs], _same)
+    class_, classes = class_positions(models, answers, "prediction", text_length)
+    number, written_as_float = numbers(answers, "prediction")
+    return Predictions(
+        hash=hashes(ids, models),
+        offset=offsets,
+        created_at=created_at,
+        profile=profile,
+        key_set=key_set,
+        variant=variant,
+        class_=class_,
+        number=number,
+        written_as_float=written_as_float,
+        latency_ms=np.array(latencies, dtype=np.float64),
+        error=error,
+        null_row=np.array([row for row, _ in null_pairs], dtype=np.int64),
+        null_feature=null_feature,
+        profiles=profiles,
+        key_sets=key_sets,
+        variants=variant_names,
+        classes=classes,
+        features=null_features,
+    )
+
+
+def outcomes_of(events: Sequence[Outcome], offsets: Ints, *, text_length: int) -> Outcomes:
+    """Return the columns of `events`. Raises Rejection for the first that breaks the contract."""
+    ids, models, times, labels, converted, revenue = zip(*map(_outcome_fields, events))
+    profile, profiles = _positions([(model, "", ()) for model in models], lambda raw: Profile(*raw))
+    class_, classes = class_positions(models, labels, "label", text_length)
+    number, written_as_float = numbers(labels, "label")
+    return Outcomes(
+        hash=hashes(ids, models),
+        offset=offsets,
+        created_at=event_times(times),
+        profile=profile,
+        class_=class_,
+        number=number,
+        written_as_float=written_as_float,
+        converted=np.array([ABSENT if known is None else known for known in converted], dtype=np.int64),
+        revenue=np.array(revenue, dtype=np.float64),
+        profiles=profiles,
+        classes=classes,
+    )
+
+
+def hashes(ids: Iterable[str], models: Sequence[str]) -> Hashes:
+    """Return the 128-bit hash of each (model, id): XXH3 of the id, seeded by that of the model."""
+    seeds = {model: xxhash.xxh3_64_intdigest(model.encode()) for model in set(models)}
+    digest = xxhash.xxh3_128_digest
+    joined = b"".join([digest(text.encode(), seeds[model]) for text, model in zip(ids, models)])
+    return np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def event_times(times: Sequence[int | float | datetime]) -> Ints:
+    """Return event times in whole epoch milliseconds. Raises Rejection for a time without an offset or out of any range."""
+    try:
+        values = np.array(times, dtype=np.float64)
+    except (TypeError, OverflowError):
+        values = np.array([_milliseconds(time) for time in times], dtype=np.float64)
+    floor: Floats = np.floor(values)
+    if not (np.abs(floor) < 2**53).all():
+        raise expected("created_at", times[int(np.argmin(np.abs(floor) < 2**53))])
+    return floor.astype(np.int64)
+
+
+def _milliseconds(time: int | float | datetime) -> float:
+    if not isinstance(time, datetime):
+        try:
+            return float(time)
+        except OverflowError:
+            raise expected("created_at", time) from None
+    if time.tzinfo is None:
+        raise Rejection("$.created_at", f'expected a time with an offset (such as Z), got "{time.isoformat()}"')
+    elapsed = time - _UNIX_EPOCH
+    return elapsed.days * 86_400_000 + elapsed.seconds * 1000 + elapsed.microseconds // 1000
+
+
+def class_positions(
+    models: Sequence[str], values: Sequence[Scalar | None], field: str, text_length: int
+) -> tuple[Ints, list[tuple[str, str]]]:
+    """Return the position of each text or boolean in a list of distinct (model, class as JSON text).
+
+    Integers and floats have no position: whether a number is a class or a measured value is known only when
+    its partner is (see `join`). Booleans are the classes 0 and 1.
+    """
+
+    def canonical(raw: tuple[str, Scalar]) -> tuple[str, str]:
+        model, value = raw
+        if isinstance(value, str) and len(value) > text_length:
+            raise Rejection(f"$.{field}", f"expected at most {text_length} characters, got {len(value)}")
+        return model, orjson.dumps(value if isinstance(value, str) else int(value)).decode()
+
+    rows = [row for row, kind in enumerate(map(type, values)) if kind is str or kind is bool]
+    found, classes = _positions([(models[row], value) for row in rows if (value := values[row]) is not None], canonical)
+    if len(found) == len(values):
+        return found, classes
+    positions = np.full(len(values), ABSENT, dtype=np.int64)
+    positions[rows] = found
+    return positions, classes
+
+
+def numbers(values: Sequence[Scalar | None], field: str) -> tuple[Floats, Bools]:
+    """Return the numeric values (NaN for what is no number; booleans are none) and which were written as floats.
+
+    Raises Rejection for an integer that float64 does not hold exactly: it would be another class.
+    """
+    kinds = list(map(type, values))
+    as_float = np.array([kind is float for kind in kinds], dtype=bool)
+    try:
+        result = np.array(
+            [value if kind is int or kind is float else math.nan for value, kind in zip(values, kinds)], dtype=np.float64
+        )
+    except OverflowError:
+        result = np.full(len(values), np.inf)
+    if (np.abs(result[~as_float]) > _LARGEST_EXACT).any():
+        raise Rejection(f"$.{field}", "expected an integer of at most 2**53 in size, or a number with a decimal point")
+    return result, as_float
+
+
+def _positions(raws: Sequence[Source], canonical: Callable[[Source], Item]) -> tuple[Ints, list[Item]]:
+    """Return for each raw value its position in the list of distinct canonical values."""
+    first_seen: dict[Source, int] = {}
+    encode = first_seen.setdefault
+    raw_position = [encode(raw, len(first_seen)) for raw in raws]
+    items: dict[Item, int] = {}
+    merged = np.array([items.setdefault(canonical(raw), len(items)) for raw in first_seen], dtype=np.int64)
+    return merged[np.array(raw_position, dtype=np.int64)], list(items)
+
+
+def _same(raw: Source) -> Source:
+    return raw
+
+
+def _profile(model: str, version: str, segments: tuple[tuple[str, str], ...], text_length: int) -> Profile:
+    for name, value in segments:
+        if not name or max(len(name), len(value)) > text_length:
+            raise Rejection(f"$.segments.{name[:80]}", f"expected names and values of 1 to {text_length} characters")
+    return Profile(model, version, tuple(sorted(segments)))
+
+
+def _key_set(raw: tuple[str, tuple[str, ...]], text_length: int) -> KeySet:
+    for name in raw[1]:
+        if len(name) > text_length:
+            raise Rejection(f"$.features.{name[:80]}", f"expected a name of at most {text_length} characters")
+    return KeySet(raw[0], tuple(sorted(raw[1])))

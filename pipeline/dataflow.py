@@ -1,0 +1,204 @@
+"""The Bytewax dataflow: read -> decode and route -> shards -> publisher."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from threading import Event as Flag
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.operators import StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from pipeline.columns import Slice
+from pipeline.dead_letters import DeadLetterOffice
+from pipeline.intake import EventReader, RawBatch
+from pipeline.placement import shard_keys
+from pipeline.publish.publisher import Publisher, acknowledged_file, read_acknowledged
+from pipeline.publish.topic import AcknowledgedProducer
+from pipeline.route import slices
+from pipeline.settings import PipelineSettings
+from pipeline.shard.shard import Shard
+from pipeline.shard.updates import PaneUpdate
+from pipeline.source import Assignment, KafkaPartitions
+from schemas.errors import TowerError
+from schemas.kafka import KafkaSettings
+
+log = logging.getLogger("tower.pipeline")
+_PUBLISHER = "publisher"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a dataflow needs to know. `newest` is the largest event time that any shard has seen."""
+
+    home: Path
+    kafka: KafkaSettings
+    settings: PipelineSettings
+    shards: int
+    workers: int
+    assignment: Assignment
+    newest: int
+    drain: bool
+    stopping: Flag
+    clock: Callable[[], int]
+    failures: list[BaseException]
+
+
+def shard_folder(home: Path, shard: int) -> Path:
+    """Return the folder of a shard's store."""
+    return home / "state" / f"shard-{shard}"
+
+
+def build(job: Job) -> Dataflow:
+    """Return the dataflow of a job."""
+    source = KafkaPartitions(job.kafka, job.assignment, job.stopping, idle_after_ms=job.settings.idle_after_ms)
+    flow = Dataflow("control_tower")
+    batches = op.input("read", flow, source)
+    routed = op.flat_map("decode_and_route", batches, _Router(job))
+    updates = op.stateful_batch("shard", routed, lambda _: _ShardStep(job))
+    op.output("publish", op.map("to_publisher", updates, lambda item: (_PUBLISHER, item[1])), _PublisherSink(job))
+    return flow
+
+
+def _logged(job: Job, error: BaseException) -> BaseException:
+    """Keep an error for the end: Bytewax wraps it, and in a cluster it drops it."""
+    job.failures.append(error)
+    job.stopping.set()
+    log.error("%s", error, exc_info=not isinstance(error, TowerError))
+    return error
+
+
+class _Router:
+    """Decodes a batch, sends off its dead letters, and splits the rest by shard."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._keys = shard_keys(job.shards, job.workers)
+        self._reader = EventReader(job.settings, job.clock, job.newest)
+        self._office: DeadLetterOffice | None = None
+
+    def __call__(self, batch: RawBatch) -> Iterable[tuple[str, Slice]]:
+        try:
+            intake = self._reader.read(batch)
+            if intake.dead:
+                if self._office is None:
+                    producer = AcknowledgedProducer(self._job.kafka, lambda: not self._job.stopping.is_set())
+                    self._office = DeadLetterOffice(producer, self._job.clock)
+                self._office.send(intake.dead)
+            return zip(self._keys, slices(intake.progress, intake.predictions, intake.outcomes, self._job.shards))
+        except Exception as error:
+            raise _logged(self._job, error)
+
+
+class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
+    """Runs one shard. It is opened at its first slice, since Bytewax does not tell a step its key.
+
+    Between commits it emits None, the tick by which the publisher knows that time has passed.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._shard: Shard | None = None
+
+    def on_batch(self, values: list[Slice]) -> tuple[list[PaneUpdate | None], bool]:
+        """Take slices, and commit when it is time."""
+        try:
+            updates: list[PaneUpdate | None] = []
+            if self._shard is None:
+                self._shard = self._opened(values[0].shard)
+                updates.append(self._shard.unpublished())
+            for part in values:
+                self._shard.take(part)
+                if self._shard.due:
+                    updates.append(self._shard.commit())
+            return updates or [None], StatefulBatchLogic.RETAIN
+        except Exception as error:
+            raise _logged(self._job, error)
+
+    def on_notify(self) -> tuple[list[PaneUpdate | None], bool]:
+        """Commit when it is time, though nothing new has come."""
+        return self._committed(StatefulBatchLogic.RETAIN)
+
+    def on_eof(self) -> tuple[list[PaneUpdate | None], bool]:
+        """Commit what is left, and close."""
+        committed = self._committed(StatefulBatchLogic.DISCARD)
+        if self._shard is not None:
+            self._shard.close()
+        return committed
+
+    def notify_at(self) -> datetime | None:
+        """Return when the next commit is due."""
+        due_ms = self._shard.due_at_ms if self._shard else None
+        return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, timezone.utc)
+
+    def snapshot(self) -> None:
+        """Return nothing: the shard has its own store."""
+        return None
+
+    def _committed(self, discard: bool) -> tuple[list[PaneUpdate | None], bool]:
+        try:
+            return [self._shard.commit() if self._shard else None], discard
+        except Exception as error:
+            raise _logged(self._job, error)
+
+    def _opened(self, number: int) -> Shard:
+        job = self._job
+        partitions: dict[str, set[int]] = {}
+        for topic, partition in job.assignment.start:
+            partitions.setdefault(topic, set()).add(partition)
+        frozen = {topic: frozenset(numbers) for topic, numbers in partitions.items()}
+        acknowledged = acknowledged_file(job.home)
+        return Shard(number, shard_folder(job.home, number), job.settings, frozen, job.clock, lambda: read_acknowledged(acknowledged, number))
+
+
+class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
+    """Runs the publisher, which is single."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._publisher = Publisher(
+            job.home, job.kafka, job.settings, job.shards, job.clock, keep_waiting=lambda: job.drain or not job.stopping.is_set()
+        )
+
+    def write_batch(self, values: list[PaneUpdate | None]) -> None:
+        """Take updates, and publish when it is time."""
+        try:
+            for update in values:
+                if update is not None:
+                    self._publisher.take(update)
+            if self._publisher.due:
+                self._publisher.flush()
+        except Exception as error:
+            raise _logged(self._job, error)
+
+    def snapshot(self) -> None:
+        """Return nothing: the publisher has its own store."""
+        return None
+
+    def close(self) -> None:
+        """Publish what is left: all of it when the run ends because it has caught up."""
+        try:
+            if not self._job.failures:
+                self._publisher.close(drain=self._job.drain and not self._job.stopping.is_set())
+        except Exception as error:
+            raise _logged(self._job, error)
+
+
+class _PublisherSink(FixedPartitionedSink[PaneUpdate | None, None]):
+    """One partition on one worker of the cluster."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def list_parts(self) -> list[str]:
+        """Return the only partition."""
+        return [_PUBLISHER]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _PublisherPart:
+        """Return the publisher."""
+        return _PublisherPart(self._job)

@@ -1,0 +1,51 @@
+"""The metrics in DuckDB: one owner, one connection, one transaction a flush."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from schemas.errors import HomeInUse, TowerError
+from schemas.lake import WIDE_COLUMNS
+
+TABLE = "metric_windows"
+_KEY = ("model", "model_version", "segment", "window", "window_start")
+
+
+class MetricsDatabase:
+    """`tower.duckdb`, which nobody else opens: readers have the lake."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = duckdb.connect(str(file), config={"threads": 2, "memory_limit": "512MB", "preserve_insertion_order": False})
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise HomeInUse(f"{file} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
+            raise TowerError(f"{file} cannot be opened: {error}", "free disk space, or move the file away to have it made anew") from error
+        self._connection.execute("SET TimeZone = 'UTC'")
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in WIDE_COLUMNS.items())
+        key = ", ".join(f'"{name}"' for name in _KEY)
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns}, PRIMARY KEY ({key}))")
+
+    def upsert(self, rows: pa.Table) -> None:
+        """Insert or replace rows in one transaction; a key occurs once in `rows`."""
+        self._connection.register("flushed", rows)
+        self._connection.execute(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
+        self._connection.unregister("flushed")
+
+    def forget(self, window: str, before_ms: int) -> None:
+        """Drop the rows of `window` that end at or before `before_ms`."""
+        self._connection.execute(
+            f'DELETE FROM {TABLE} WHERE "window" = ? AND window_end <= make_timestamptz(? * 1000)', [window, before_ms]
+        )
+
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection for another thread, which sees what has been committed."""
+        return self._connection.cursor()
+
+    def close(self) -> None:
+        """Write the file out and let go of it."""
+        self._connection.close()

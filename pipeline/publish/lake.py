@@ -1,0 +1,146 @@
+"""The export of the metrics as Parquet, a file for each window and stretch of time.
+
+Only files whose rows have changed are written again, beside the old ones, which they then replace. A thread of its own does it, on its own
+connection, so that publishing goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import orjson
+
+from pipeline.cells import Keys
+from pipeline.panes import WINDOWS, pane_start_ms, pane_window
+from pipeline.publish.database import TABLE
+from schemas.lake import WIDE_COLUMNS, export_manifest, metrics_folder
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+BUCKET_MS = {"10s": _HOUR_MS, "1m": 6 * _HOUR_MS, "1h": 30 * _DAY_MS, "1d": 365 * _DAY_MS, "7d": 7 * _DAY_MS}
+"""How much time one file of each window holds."""
+_BUCKET_OF_WINDOW = np.array([BUCKET_MS[name] for name in WINDOWS], dtype=np.int64)
+_STORED = ", ".join(f'"{name}"' for name in WIDE_COLUMNS if name != "window")
+Bucket = tuple[str, int]
+
+
+def buckets_of(panes: Keys) -> set[Bucket]:
+    """Return the files that hold the rows of panes: (window, start in epoch milliseconds)."""
+    windows, starts = pane_window(panes), pane_start_ms(panes)
+    start = starts - starts % _BUCKET_OF_WINDOW[windows]
+    distinct = np.unique(np.stack([windows, start], axis=1), axis=0) if len(panes) else np.zeros((0, 2), dtype=np.int64)
+    return {(WINDOWS[window], start) for window, start in distinct.tolist()}
+
+
+class LakeExport:
+    """Keeps `lake/metrics/` equal to the table, at the times when `start` is called."""
+
+    def __init__(self, home: Path, connection: duckdb.DuckDBPyConnection, clock: Callable[[], int]) -> None:
+        self._home = home
+        self._folder = metrics_folder(home)
+        self._connection = connection
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "lake-export")
+        self._running: Future[None] | None = None
+        self._changed: set[Bucket] = self._behind()
+        self.started_ms = 0
+
+    def changed(self, panes: Keys) -> None:
+        """Note that the rows of panes have changed."""
+        self._changed |= buckets_of(panes)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no export is under way; raises what the last one raised."""
+        if self._running is not None and self._running.done():
+            self._running.result()
+            self._running = None
+        return self._running is None
+
+    def start(self, offsets: Mapping[int, int], revision: int, newest: int, oldest_end: Mapping[str, int]) -> None:
+        """Export what has changed. `offsets` of the topic are contained, as is `revision`; windows that end by `oldest_end` are left out."""
+        changed, self._changed = self._changed, set()
+        self.started_ms = self._clock()
+        manifest = {
+            "exported_at": self.started_ms,
+            "offsets": {str(partition): offset for partition, offset in offsets.items()} or self._manifest().get("offsets", {}),
+            "newest_event_time": newest,
+            "revision": revision,
+        }
+        self._running = self._thread.submit(self._export, changed, manifest, dict(oldest_end))
+
+    def finish(self) -> None:
+        """Wait until the export under way is done."""
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def close(self) -> None:
+        """Finish, and let go of the thread."""
+        self.finish()
+        self._thread.shutdown()
+        self._connection.close()
+
+    def _export(self, changed: set[Bucket], manifest: dict[str, object], oldest_end: dict[str, int]) -> None:
+        for window, end in oldest_end.items():
+            for start in self._files(window):
+                if start + BUCKET_MS[window] <= end - BUCKET_MS[window]:
+                    self._file(window, start).unlink()
+                elif start < end:  # some of its windows may have passed their retention since it was written
+                    changed.add((window, start))
+        for window, start in sorted(changed):
+            self._write(window, start, oldest_end.get(window, 0))
+        _replace(export_manifest(self._home), orjson.dumps(manifest))
+
+    def _write(self, window: str, start: int, oldest_end: int) -> None:
+        file = self._file(window, start)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_suffix(".writing")
+        text = str(beside).replace("'", "''")
+        bounds = f"make_timestamptz({start} * 1000) AND window_start < make_timestamptz({start + BUCKET_MS[window]} * 1000)"
+        rows = self._connection.execute(
+            f"""COPY (SELECT {_STORED} FROM {TABLE}
+                      WHERE "window" = '{window}' AND window_start >= {bounds} AND window_end > make_timestamptz({oldest_end} * 1000)
+                      ORDER BY model, model_version, segment, window_start)
+                TO '{text}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"""
+        ).fetchone()
+        if rows and rows[0]:
+            os.replace(beside, file)
+        else:
+            beside.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+
+    def _files(self, window: str) -> list[int]:
+        return [int(file.stem) for file in (self._folder / f"window={window}").glob("*.parquet")]
+
+    def _file(self, window: str, start: int) -> Path:
+        return self._folder / f"window={window}" / f"{start}.parquet"
+
+    def _manifest(self) -> dict[str, dict[str, int]]:
+        file = export_manifest(self._home)
+        found: dict[str, dict[str, int]] = orjson.loads(file.read_bytes()) if file.exists() else {}
+        return found
+
+    def _behind(self) -> set[Bucket]:
+        """Return the files whose rows have changed since the last export: an earlier run may have been killed before it."""
+        revision = self._manifest().get("revision", -1)
+        found: set[Bucket] = set()
+        for window, length in BUCKET_MS.items():
+            rows = self._connection.execute(
+                f"""SELECT DISTINCT epoch_ms(window_start) // {length} * {length} FROM {TABLE} WHERE "window" = ? AND revision > ?""",
+                [window, revision],
+            ).fetchall()
+            found |= {(window, int(row[0])) for row in rows}
+        return found
+
+
+def _replace(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".writing")
+    beside.write_bytes(content)
+    os.replace(beside, file)

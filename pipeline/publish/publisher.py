@@ -1,0 +1,282 @@
+"""The publisher: stores what shards tell, and publishes what has changed.
+
+Taking an update and publishing are apart: the first makes it safe, the second happens at most every
+`publish_interval_ms`, so that a pane that changes ten times in between is published once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from pipeline.cells import Ints, Keys, Names
+from pipeline.panes import LENGTH_MS, NO_CELLS, ROLLING_INDEX, WINDOWS, Cells, first_pane_id, key_bytes, pane_scope, pane_start_ms, pane_window
+from pipeline.publish.agenda import Agenda, RollingAgenda, window_ends
+from pipeline.publish.database import MetricsDatabase
+from pipeline.publish.lake import LakeExport
+from pipeline.publish.names import translated_cells
+from pipeline.publish.rolling import OpenRolling, rolling_panes
+from pipeline.publish.rows import Moment, Published, arrow_table, messages, published
+from pipeline.publish.state import DIRTY, OPEN, PANES, ROLLING, PublisherState
+from pipeline.publish.topic import AcknowledgedProducer, KeepWaiting
+from pipeline.settings import PipelineSettings
+from pipeline.shard.updates import PaneUpdate
+from pipeline.watermark import BEGINNING
+from schemas.kafka import KafkaSettings
+from schemas.topics import METRICS
+
+_HOURLY = WINDOWS.index("1h")
+_PANES_AT_ONCE = 4_000
+_CLOSED_PANES_A_FLUSH = 1_000
+_ROLLING_BUDGET_S = 0.1
+_ROLLING_REST_MS = 30_000
+"""Rolling windows that have ended are published again at most this often: one late label touches 168 of them."""
+_RETENTION_STEP_MS = 60_000
+_TASKS = {"": 0, "binary": 1, "multiclass": 2, "regression": 3}
+
+
+class Publisher:
+    """Owns the publisher's store, `tower.duckdb`, the lake's metrics and the messages on `tower.metrics`."""
+
+    def __init__(
+        self,
+        home: Path,
+        kafka: KafkaSettings,
+        settings: PipelineSettings,
+        shards: int,
+        clock: Callable[[], int],
+        keep_waiting: KeepWaiting,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._state = PublisherState(publisher_folder(home), shards)
+        self._database = MetricsDatabase(home / "tower.duckdb")
+        self._lake = LakeExport(home, self._database.reader(), clock)
+        self._producer = AcknowledgedProducer(kafka, keep_waiting)
+        self._acknowledged_file = acknowledged_file(home)
+        self._unheard = set(range(shards))
+        self._watermarks: dict[int, int] = {}
+        self._newest = BEGINNING
+        self._retained_from = BEGINNING
+        self._agenda = Agenda(self._state.dirty(), {int(pane): int(end) for end, pane in self._state.open_ends()})
+        self._rolling = RollingAgenda(self._state.rolling_marks())
+        self._open_rolling = OpenRolling()
+        self._rolling_done_ms: dict[int, int] = {}
+        self._names: tuple[int, Names] | None = None
+        self._hints: dict[int, tuple[int, int]] = {}
+        self._next_flush_s = 0.0
+        self._acknowledged_s = 0.0
+
+    def take(self, update: PaneUpdate) -> None:
+        """Store an update; afterwards the shard may forget it."""
+        batch, ids, _ = self._state.take(update)
+        cells = Cells(self._state.names.pane_ids(update.shard, update.cells.pane), update.cells.cell, update.cells.value)
+        hourly = np.sort(ids[pane_window(ids) == _HOURLY])
+        before = self._state.stored(update.shard, hourly)
+        self._newest = max(self._newest, update.newest_event_time)
+        self._watermarks[update.shard] = max(update.watermark, self._watermarks.get(update.shard, BEGINNING))
+        if self._newest > BEGINNING:
+            self._rolling.move_to(self._newest, range(len(self._state.names.scopes.items)))
+            self._open_rolling.move_to(self._rolling.open_end)
+        for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist()):
+            self._rolling.hour_changed(scope, start, self._newest)
+        for scope in self._rolling.unsaved:
+            if scope in self._rolling.closed:
+                batch.put(ROLLING, scope.to_bytes(8, "big"), b"".join(end.to_bytes(8, "big") for end in self._rolling.closed[scope]))
+        self._rolling.unsaved.clear()
+        self._state.store.write(batch)
+        is_hourly = pane_window(cells.pane) == _HOURLY
+        after = Cells(cells.pane[is_hourly], cells.cell[is_hourly], cells.value[is_hourly])
+        self._open_rolling.apply(before, translated_cells(self._state.names, update.shard, after))
+        self._agenda.add(ids)
+        self._unheard.discard(update.shard)
+        self._acknowledge()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to publish: every shard has been heard since the start, and the last time is long enough ago."""
+        return not self._unheard and time.monotonic() >= self._next_flush_s
+
+    def flush(self, *, drain: bool = False) -> None:
+        """Publish what has changed; all of it with `drain`, else what is open and some of the rest."""
+        if self._unheard or self._newest == BEGINNING:
+            return
+        started = time.monotonic()
+        moment = self._moment()
+        self._agenda.add(self._finalized(moment))
+        while True:
+            panes = self._agenda.take(moment.watermark - moment.lateness, None if drain else _CLOSED_PANES_A_FLUSH)
+            self._publish_panes(self._retained(panes), panes, moment)
+            if not drain or self._agenda.empty:
+                break
+        self._publish_open_rolling(moment)
+        self._publish_closed_rolling(moment, drain)
+        self._forget_past_retention()
+        if self._lake.idle and (drain or self._clock() - self._lake.started_ms >= self._settings.export_interval_ms):
+            self._lake.start(self._producer.offsets, self._state.revision, self._newest, self._oldest_ends())
+        # Publishing takes at most a quarter of the time: under load the panes just change more often in between.
+        finished = time.monotonic()
+        self._next_flush_s = finished + max(self._settings.publish_interval_ms / 1000, 3 * (finished - started))
+
+    def close(self, *, drain: bool) -> None:
+        """Publish (all, with `drain`), export, and let go of everything."""
+        self.flush(drain=drain)
+        self._lake.finish()
+        if not self._unheard and self._newest > BEGINNING:
+            self._lake.start(self._producer.offsets, self._state.revision, self._newest, self._oldest_ends())
+        self._lake.close()
+        self._acknowledge(now=True)
+        self._database.close()
+        self._state.close()
+
+    def _moment(self) -> Moment:
+        return Moment(
+            now=self._clock(),
+            revision=self._state.next_revision(),
+            watermark=min(self._watermarks.values()),
+            newest_event_time=self._newest,
+            lateness=self._settings.allowed_lateness_ms,
+        )
+
+    def _finalized(self, moment: Moment) -> Keys:
+        """Return the tumbling panes to publish again since they are final now; rolling ones go to their own list."""
+        panes = self._agenda.now_final(moment.watermark, moment.lateness)
+        rolling = pane_window(panes) == ROLLING_INDEX
+        for scope, end in zip(pane_scope(panes[rolling]).tolist(), window_ends(panes[rolling]).tolist()):
+            self._rolling.mark(scope, end, end)
+        return panes[~rolling]
+
+    def _publish_panes(self, panes: Keys, done: Keys, moment: Moment) -> None:
+        for first in range(0, len(panes), _PANES_AT_ONCE):
+            self._publish(self._state.merged(panes[first : first + _PANES_AT_ONCE]), moment)
+        batch = self._state.store.batch()
+        batch.delete_all(DIRTY, key_bytes(done))
+        self._state.store.write(batch)
+
+    def _publish_open_rolling(self, moment: Moment) -> None:
+        scopes = np.array(sorted(self._rolling.open_changed), dtype=np.int64)
+        self._rolling.open_changed.clear()
+        if len(scopes):
+            self._publish(self._open_rolling.of(scopes, self._state.merged), moment)
+
+    def _publish_closed_rolling(self, moment: Moment, drain: bool) -> None:
+        until = time.monotonic() + _ROLLING_BUDGET_S
+        oldest_end = self._newest - self._settings.retention_ms[WINDOWS[ROLLING_INDEX]]
+        for scope, (first, last) in sorted(self._rolling.closed.items(), key=lambda item: self._rolling_done_ms.get(item[0], 0)):
+            rested = moment.now - self._rolling_done_ms.get(scope, 0) >= _ROLLING_REST_MS
+            if not drain and (not rested or time.monotonic() > until):
+                break
+            step = int(LENGTH_MS[_HOURLY])
+            first = max(first, oldest_end // step * step + step)
+            cells = rolling_panes(scope, first, last, self._state.merged) if first <= last else NO_CELLS
+            self._publish(cells, moment)
+            self._rolling.done(scope)
+            self._rolling_done_ms[scope] = moment.now
+            batch = self._state.store.batch()
+            batch.delete_all(ROLLING, [scope.to_bytes(8, "big")])
+            self._state.store.write(batch)
+
+    def _publish(self, cells: Cells, moment: Moment) -> None:
+        """Send to the topic, then to DuckDB; only when both have it, is it no longer marked."""
+        if not len(cells):
+            return
+        rows = published(cells, self._metric_names(), self._hints_of, moment)
+        self._producer.send(METRICS, ((key, value, None) for key, value in messages(rows, self._state.names.scope)))
+        self._database.upsert(arrow_table(rows, self._state.names.scope))
+        self._lake.changed(rows.panes)
+        self._note_provisional(rows)
+
+    def _note_provisional(self, rows: Published) -> None:
+        batch = self._state.store.batch()
+        provisional = self._agenda.provisional
+        for pane, end, final in zip(rows.panes.tolist(), rows.ends.tolist(), rows.final.tolist()):
+            key = end.to_bytes(8, "big") + pane.to_bytes(8, "big")
+            if final and pane in provisional:
+                del provisional[pane]
+                batch.delete_all(OPEN, [key])
+            elif not final and pane not in provisional:
+                provisional[pane] = end
+                batch.put(OPEN, key, b"")
+        self._state.store.write(batch)
+
+    def _metric_names(self) -> Names:
+        names = self._state.names
+        size = sum(len(names.table(table).items) for table in ("features", "key_sets", "classes", "variants"))
+        if self._names is None or self._names[0] != size:
+            self._names = (size, names.for_metrics())
+        return self._names[1]
+
+    def _hints_of(self, scope: int) -> tuple[int, int]:
+        """Return what is configured for the model of a scope: (id of the positive class or -1, task)."""
+        if scope not in self._hints:
+            model = self._settings.models.get(self._state.names.scope(scope)[0])
+            positive = (model.positive_class or (model.classes[-1] if model.task == "binary" and model.classes else "")) if model else ""
+            self._hints[scope] = (
+                self._state.names.classes.id_of(class_text(positive)) if positive else -1,
+                _TASKS[model.task] if model else 0,
+            )
+        return self._hints[scope]
+
+    def _oldest_ends(self) -> dict[str, int]:
+        return {window: self._newest - self._settings.retention_ms[window] for window in WINDOWS}
+
+    def _retained(self, panes: Keys) -> Keys:
+        oldest: Ints = np.array([self._oldest_ends()[window] for window in WINDOWS], dtype=np.int64)
+        return panes[window_ends(panes) > oldest[pane_window(panes)]]
+
+    def _forget_past_retention(self) -> None:
+        if self._newest < self._retained_from + _RETENTION_STEP_MS:
+            return
+        self._retained_from = self._newest
+        batch = self._state.store.batch()
+        for window, (name, oldest_end) in enumerate(self._oldest_ends().items()):
+            start = first_pane_id(window, oldest_end - int(LENGTH_MS[window]) + 1)
+            batch.delete_range(PANES, first_pane_id(window, 0).to_bytes(8, "big"), start.to_bytes(8, "big"))
+            self._database.forget(name, oldest_end)
+        self._state.store.write(batch)
+
+    def _acknowledge(self, *, now: bool = False) -> None:
+        """Tell the shards, which may be in other processes, which of their commits are stored here."""
+        if now or time.monotonic() - self._acknowledged_s >= 1:
+            self._acknowledged_s = time.monotonic()
+            write_acknowledged(self._acknowledged_file, self._state.sequences)
+
+
+def publisher_folder(home: Path) -> Path:
+    """Return the folder of the publisher's store."""
+    return home / "state" / "publisher"
+
+
+def acknowledged_file(home: Path) -> Path:
+    """Return the file that tells the shards which of their commits the publisher has stored."""
+    return home / "state" / "acknowledged.json"
+
+
+def write_acknowledged(file: Path, sequences: dict[int, int]) -> None:
+    """Write the file that `read_acknowledged` reads."""
+    beside = file.with_suffix(".writing")
+    beside.write_bytes(orjson.dumps({str(shard): sequence for shard, sequence in sequences.items()}))
+    beside.replace(file)
+
+
+def read_acknowledged(file: Path, shard: int) -> int:
+    """Return the last commit of a shard that the publisher has stored; 0 when it has none."""
+    try:
+        return int(orjson.loads(file.read_bytes()).get(str(shard), 0))
+    except FileNotFoundError:
+        return 0
+
+
+def class_text(configured: str) -> str:
+    """Return a configured class as the JSON text by which classes are known: `1` and `true` are the integer, `yes` a text."""
+    try:
+        value = orjson.loads(configured)
+    except orjson.JSONDecodeError:
+        value = configured
+    if isinstance(value, bool):
+        value = int(value)
+    return orjson.dumps(value if isinstance(value, (int, float, str)) else configured).decode()

@@ -1,0 +1,61 @@
+"""Messages to Kafka with proof: what is not acknowledged has not been sent."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from schemas.errors import BrokerUnavailable
+from schemas.kafka import KafkaSettings, producer_config
+
+log = logging.getLogger("tower.pipeline")
+_WAIT_S = 1.0
+Header = tuple[str, bytes]
+KeepWaiting = Callable[[], bool]
+
+
+class AcknowledgedProducer:
+    """Produces a batch of messages and waits until each is acknowledged.
+
+    A broker that is away is waited for, for as long as `keep_waiting` says so; BrokerUnavailable is raised when it says no,
+    or when a message can never be accepted.
+    """
+
+    def __init__(self, kafka: KafkaSettings, keep_waiting: KeepWaiting) -> None:
+        self._producer = Producer({**producer_config(kafka), "message.timeout.ms": 0, "queue.buffering.max.messages": 1_000_000})
+        self._keep_waiting = keep_waiting
+        self._failed: list[str] = []
+        self.offsets: dict[int, int] = {}
+        """For each partition the offset after the last acknowledged message."""
+
+    def send(self, topic: str, messages: Iterable[tuple[bytes | None, bytes | None, list[Header] | None]]) -> None:
+        """Send (key, value, headers) and wait for all acknowledgements."""
+        produce = self._producer.produce
+        for key, value, headers in messages:
+            while True:
+                try:
+                    produce(topic, value, key, on_delivery=self._delivered, headers=headers)
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+        waited = time.monotonic()
+        while self._producer.flush(_WAIT_S):
+            if not self._keep_waiting():
+                raise BrokerUnavailable(f"{len(self._producer)} messages to {topic} were not acknowledged", "they are sent again at the next start")
+            if time.monotonic() - waited > 5:
+                waited = time.monotonic()
+                log.warning("Kafka does not acknowledge messages to %s; waiting for it", topic)
+        if self._failed:
+            reason, self._failed = self._failed[0], []
+            raise BrokerUnavailable(f"Kafka refused messages to {topic}: {reason}", "check the topic's settings with ./tower doctor")
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed.append(error.str())
+            return
+        partition, offset = message.partition(), message.offset()
+        if partition is not None and offset is not None:
+            self.offsets[partition] = max(self.offsets.get(partition, 0), offset + 1)

@@ -1,0 +1,104 @@
+"""Where to read on from: what all shards have committed, held against what Kafka still has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
+from pipeline.publish.state import stored_sequences
+from pipeline.shard.state import ShardState
+from pipeline.source import Assignment, Position, lost
+from pipeline.watermark import BEGINNING
+from schemas.errors import BrokerUnavailable, TowerError
+from schemas.kafka import KafkaSettings, consumer_config
+from schemas.topics import OUTCOMES, PREDICTIONS
+
+log = logging.getLogger("tower.pipeline")
+_ATTEMPT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where each partition goes on, and the largest event time that any shard has seen."""
+
+    assignment: Assignment
+    newest: int
+
+
+def shard_count(home: Path, wanted: int) -> int:
+    """Return the number of shards of a home: it is fixed when the home is made.
+
+    Raises TowerError when another number is asked for.
+    """
+    file = home / "state" / "shards.json"
+    if file.exists():
+        fixed = int(orjson.loads(file.read_bytes())["shards"])
+        if wanted not in (0, fixed):
+            raise TowerError(f"{home} was made with {fixed} shards, not {wanted}", "leave pipeline.shards at 0, or use a new TOWER_HOME")
+        return fixed
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".writing")
+    beside.write_bytes(orjson.dumps({"shards": wanted}))
+    beside.replace(file)
+    return wanted
+
+
+def resume(home: Path, folders: Iterable[Path], kafka: KafkaSettings, *, accept_loss: bool, to_end: bool, keep_waiting: Callable[[], bool]) -> Resume:
+    """Return where to go on: of each partition the smallest offset that a shard has committed.
+
+    Raises LogTruncated when Kafka has dropped events that were not yet read, unless `accept_loss`.
+    """
+    committed: list[dict[Position, int]] = []
+    newest = BEGINNING
+    for folder in folders:
+        state = ShardState(folder)
+        committed.append(state.progress)
+        times = state.watermark.get(PREDICTIONS, {})
+        newest = max([newest, *(time for partition, time in times.items() if partition != "value")])
+        state.close()
+    write_acknowledged(acknowledged_file(home), stored_sequences(publisher_folder(home)))
+    kept = _kept_offsets(kafka, keep_waiting)
+    start = {position: _start(position, committed, low, high, accept_loss) for position, (low, high) in kept.items()}
+    return Resume(Assignment(start, {position: high for position, (_, high) in kept.items()} if to_end else {}), newest)
+
+
+def _start(position: Position, committed: list[dict[Position, int]], low: int, high: int, accept_loss: bool) -> int:
+    offset = min(progress.get(position, 0) for progress in committed)
+    never_read = all(position not in progress for progress in committed)
+    topic, partition = position
+    if offset > high:
+        raise TowerError(
+            f"{topic}/{partition}: offset {offset} was read, but the topic ends at {high}: it was made anew", "use a new TOWER_HOME for it"
+        )
+    if offset >= low or never_read:
+        return max(offset, low)
+    if not accept_loss:
+        raise lost(topic, partition, offset)
+    log.warning("%s/%d: going on at %d; the events from %d on were lost", topic, partition, low, offset)
+    return low
+
+
+def _kept_offsets(kafka: KafkaSettings, keep_waiting: Callable[[], bool]) -> dict[Position, tuple[int, int]]:
+    """Return the first offset and the end of each partition of both event topics; waits for a broker that is away."""
+    consumer = Consumer({**consumer_config(kafka, "tower-pipeline"), "logger": log})
+    try:
+        while True:
+            try:
+                topics = consumer.list_topics(timeout=_ATTEMPT_S).topics
+                return {
+                    (topic, partition): consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ATTEMPT_S)
+                    for topic in (PREDICTIONS, OUTCOMES)
+                    for partition in sorted(topics[topic].partitions)
+                }
+            except (KafkaException, KeyError) as error:
+                if not keep_waiting():
+                    raise BrokerUnavailable(f"Kafka at {kafka.bootstrap_servers} does not answer", "start it, or check it with ./tower doctor") from error
+                log.warning("Kafka at %s does not answer (%s); waiting for it", kafka.bootstrap_servers, error)
+    finally:
+        consumer.close()

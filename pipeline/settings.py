@@ -1,0 +1,59 @@
+"""What can be configured in the pipeline, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.metrics import DEFAULT_RETENTION_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many distinct names are kept apart; what is beyond is counted as `__other__`."""
+
+    models: int = 1000
+    versions_per_model: int = 100
+    segment_names_per_model: int = 20
+    segment_values_per_name: int = 200
+    features_per_model: int = 500
+    key_sets_per_model: int = 1000
+    classes_per_model: int = 1000
+    variants_per_model: int = 50
+    message_bytes: int = 1_000_000
+    text_length: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """What is known of a model beforehand; empty means: find out from its events.
+
+    `task` is `binary`, `multiclass` or `regression`. `positive_class` and `classes` are JSON values as text (`1`, `"yes"`, `yes`).
+    """
+
+    task: str = ""
+    positive_class: str = ""
+    classes: list[str] = field(default_factory=list)
+    label_horizon_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """Times are in milliseconds.
+
+    `shards` is used when a home is made and is then fixed; 0 means one per core, from 2 to 8.
+    `accept_loss` goes on where Kafka has dropped events that were not yet read, instead of stopping with an error.
+    """
+
+    processes: int = 1
+    shards: int = 0
+    commit_interval_ms: int = 100
+    publish_interval_ms: int = 200
+    export_interval_ms: int = 20_000
+    allowed_lateness_ms: int = 60_000
+    max_future_ms: int = 300_000
+    idle_after_ms: int = 5_000
+    accept_loss: bool = False
+    label_horizon_ms: int = 30 * 86_400_000
+    retention_ms: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_RETENTION_MS))
+    limits: Limits = Limits()
+    models: dict[str, ModelSettings] = field(default_factory=dict)

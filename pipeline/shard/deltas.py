@@ -1,0 +1,123 @@
+"""What a commit adds to the panes: cells by profile and event time.
+
+A correction takes back what the earlier outcome had added and adds what the new one does, so the panes move with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.cells import Floats, Ints, Keys, Kind, cell_keys, latency_buckets
+from pipeline.shard import records as r
+from pipeline.shard.records import Records
+from pipeline.shard.rows import NO_KEY_SET, PredictionRows
+
+CLASS_TASKS = (1, 2)
+REGRESSION = 3
+ClassIds = Callable[[Ints, Floats, "np.ndarray[tuple[int], np.dtype[np.bool_]]"], Ints]
+"""Class ids of numbers: (profile, number, written as float) -> id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Cells to add: columns profile, event time, cell, value."""
+
+    profile: Ints
+    created_at: Ints
+    cell: Keys
+    value: Floats
+
+    def __len__(self) -> int:
+        return len(self.profile)
+
+
+def concatenated(parts: list[Delta]) -> Delta:
+    """Return several deltas as one."""
+    return Delta(*(np.concatenate([getattr(part, name) for part in parts]) for name in Delta.__slots__))
+
+
+def prediction_deltas(rows: PredictionRows, counted: Ints, repeated: Ints) -> list[Delta]:
+    """Return what predictions add: those that count, and those that are repeats."""
+    is_counted = np.zeros(len(rows), dtype=bool)
+    is_counted[counted] = True
+
+    def cells(at: Ints, kind: Kind, a: Ints | int = 0, value: Floats | None = None) -> Delta:
+        keys = np.broadcast_to(cell_keys(kind, a), at.shape)
+        return Delta(rows.profile[at], rows.created_at[at], keys, np.ones(len(at)) if value is None else value)
+
+    whole = counted[rows.key_set[counted] != NO_KEY_SET]
+    apart = counted[rows.key_set[counted] == NO_KEY_SET]
+    timed = counted[~np.isnan(rows.latency_ms[counted])]
+    latency = rows.latency_ms[timed]
+    null = is_counted[rows.null_row]
+    sent = is_counted[rows.sent_row]
+    parts = [
+        cells(whole, Kind.KEYS, rows.key_set[whole]),
+        cells(apart, Kind.KEYS, 0),
+        cells(rows.sent_row[sent], Kind.SENT, rows.sent_feature[sent]),
+        cells(rows.null_row[null], Kind.NULL, rows.null_feature[null]),
+        cells(counted[rows.error[counted]], Kind.ERROR),
+        cells(timed, Kind.LATENCY, latency_buckets(latency)),
+        cells(timed, Kind.LATENCY_SUM, 0, latency),
+        cells(timed, Kind.LATENCY_MAX, 0, latency),
+        cells(repeated, Kind.DUPLICATE),
+    ]
+    return [part for part in parts if len(part)]
+
+
+def outcome_deltas(before: Records, after: Records, task: Ints, class_ids: ClassIds) -> list[Delta]:
+    """Return what changed outcomes take back and add; `before` and `after` are the changed records, `task` is by profile."""
+    parts = []
+    for records, sign in ((before, -1.0), (after, 1.0)):
+        matched = ((records["flags"] & r.HAS_PREDICTION) != 0) & ((records["flags"] & r.HAS_OUTCOME) != 0)
+        parts += _outcome_cells(records[matched], sign, task, class_ids)
+    return [part for part in parts if len(part)]
+
+
+def _outcome_cells(records: Records, sign: float, task: Ints, class_ids: ClassIds) -> list[Delta]:
+    flags = records["flags"]
+
+    def cells(of: Records, kind: Kind, a: Ints | int = 0, b: Ints | int = 0, value: Floats | None = None) -> Delta:
+        keys = np.broadcast_to(cell_keys(kind, a, b), (len(of),))
+        values = np.full(len(of), sign) if value is None else sign * value
+        return Delta(of["profile"].astype(np.int64), of["created_at"].astype(np.int64), keys, values)
+
+    labelled = records[(flags & r.HAS_LABEL) != 0]
+    answered = labelled[~np.isnan(labelled["number"]) | (labelled["class"] != r.NO_CLASS)]
+    is_number = ~np.isnan(answered["number"]) & ~np.isnan(answered["label_number"])
+    as_float = (answered["flags"] & (r.ANSWER_IS_FLOAT | r.LABEL_IS_FLOAT)) != 0
+    its_task = task[answered["profile"]]
+    numeric = is_number & ((its_task == REGRESSION) | (as_float & ~np.isin(its_task, CLASS_TASKS)))
+    pairs = answered[numeric]
+    error = pairs["number"] - pairs["label_number"]
+    classes = answered[~numeric & (its_task != REGRESSION)]
+    known = records[(flags & r.HAS_CONVERTED) != 0]
+    converted = known[known["converted"] == 1]
+    paid = records[(flags & r.HAS_REVENUE) != 0]
+    return [
+        cells(labelled, Kind.LABELLED),
+        cells(classes, Kind.CONFUSION, _classes(classes, "class", "number", r.ANSWER_IS_FLOAT, class_ids), _labels(classes, class_ids)),
+        cells(pairs, Kind.ERROR_COUNT),
+        cells(pairs, Kind.ERROR_ABSOLUTE, value=np.abs(error)),
+        cells(pairs, Kind.ERROR_SQUARED, value=error**2),
+        cells(known, Kind.OUTCOME_KNOWN, known["variant"]),
+        cells(converted, Kind.CONVERTED, converted["variant"]),
+        cells(paid, Kind.REVENUE_COUNT),
+        cells(paid, Kind.REVENUE, value=paid["revenue"]),
+    ]
+
+
+def _labels(records: Records, class_ids: ClassIds) -> Ints:
+    return _classes(records, "label_class", "label_number", r.LABEL_IS_FLOAT, class_ids)
+
+
+def _classes(records: Records, class_: str, number: str, float_flag: int, class_ids: ClassIds) -> Ints:
+    """Return the class ids of the answers or labels; numbers get theirs here, since only here are they known to be classes."""
+    ids = records[class_].astype(np.int64)
+    rows = np.flatnonzero(records[class_] == r.NO_CLASS)
+    part = records[rows]
+    ids[rows] = class_ids(part["profile"].astype(np.int64), part[number], (part["flags"] & float_flag) != 0)
+    return ids

@@ -1,0 +1,141 @@
+"""The join of predictions and outcomes by id: pure, over all rows of a commit at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.cells import Ints
+from pipeline.columns import Bools, Hashes
+from pipeline.shard import records as r
+from pipeline.shard.records import Records
+from pipeline.shard.rows import OutcomeRows, PredictionRows
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The distinct prediction ids of a commit: `hash` (k, 2), and for each row of either kind its position there."""
+
+    hash: Hashes
+    of_prediction: Ints
+    of_outcome: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a commit makes of its rows.
+
+    `before` and `after` are the records of the distinct ids, `changed` those to store. `counted` are the rows of predictions that
+    count, ascending; `repeated` the rows that are repeats.
+    """
+
+    before: Records
+    after: Records
+    changed: Bools
+    counted: Ints
+    repeated: Ints
+
+
+def distinct_ids(predictions: PredictionRows | None, outcomes: OutcomeRows | None) -> Ids:
+    """Return the distinct ids of the rows."""
+    count = len(predictions) if predictions else 0
+    hashes = np.concatenate([rows.hash for rows in (predictions, outcomes) if rows is not None])
+    order = np.lexsort((hashes[:, 1], hashes[:, 0]))
+    ordered = hashes[order]
+    starts = np.ones(len(ordered), dtype=bool)
+    starts[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    position = np.empty(len(hashes), dtype=np.int64)
+    position[order] = np.cumsum(starts) - 1
+    return Ids(ordered[starts], position[:count], position[count:])
+
+
+def join(before: Records, ids: Ids, predictions: PredictionRows | None, outcomes: OutcomeRows | None, horizon_ms: Ints) -> Joined:
+    """Return the new state of each id. `horizon_ms` has one entry a profile: how long its model waits for outcomes.
+
+    Of several predictions with one id the first read counts; one that comes after the horizon of the earlier one starts anew.
+    """
+    after = before.copy()
+    changed = np.zeros(len(before), dtype=bool)
+    counted = repeated = np.zeros(0, dtype=np.int64)
+    if predictions is not None:
+        counted, repeated = _first_deliveries(before, ids.of_prediction, predictions, horizon_ms)
+        at = ids.of_prediction[counted]
+        renewed = at[(before["flags"][at] & r.HAS_PREDICTION) != 0]
+        after[renewed] = r.empty_records(len(renewed))
+        flags = r.HAS_PREDICTION | np.where(predictions.written_as_float[counted], r.ANSWER_IS_FLOAT, 0)
+        after["flags"][at] |= flags.astype(np.uint8)
+        for field, column in (
+            ("created_at", predictions.created_at),
+            ("profile", predictions.profile),
+            ("variant", predictions.variant),
+            ("class", predictions.class_),
+            ("number", predictions.number),
+        ):
+            after[field][at] = column[counted]
+        changed[at] = True
+    if outcomes is not None:
+        changed |= _take_outcomes(after, ids.of_outcome, outcomes, horizon_ms)
+    _drop_foreign_outcomes(after, changed, horizon_ms)
+    return Joined(before, after, changed, counted, repeated)
+
+
+def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_ms: Ints) -> tuple[Ints, Ints]:
+    known = (before["flags"][at] & r.HAS_PREDICTION) != 0
+    age = rows.created_at - before["created_at"][at]
+    expired = known & (age > horizon_ms[before["profile"][at]])
+    candidates = np.flatnonzero(~known | expired)
+    _, first = np.unique(at[candidates], return_index=True)
+    counted = np.sort(candidates[first])
+    is_counted = np.zeros(len(rows), dtype=bool)
+    is_counted[counted] = True
+    return counted, np.flatnonzero(~is_counted)
+
+
+def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints) -> Bools:
+    """Put into each record, field by field, the newest outcome, if it is newer than what is there."""
+    changed = np.zeros(len(after), dtype=bool)
+    unseen = at[(after["flags"][at] & (r.HAS_PREDICTION | r.HAS_OUTCOME)) == 0]
+    if len(unseen):
+        profile_of = np.zeros(len(after), dtype=np.uint32)
+        profile_of[at] = rows.profile
+        after["profile"][unseen] = profile_of[unseen]
+    predicted = (after["flags"][at] & r.HAS_PREDICTION) != 0
+    delay = np.abs(rows.created_at - after["created_at"][at])
+    in_time = ~predicted | (delay <= horizon_ms[after["profile"][at]])
+    is_label = ~np.isnan(rows.number) | (rows.class_ != r.NO_CLASS)
+    for name, present, flag in (
+        ("label", is_label, r.HAS_LABEL),
+        ("converted", rows.converted >= 0, r.HAS_CONVERTED),
+        ("revenue", ~np.isnan(rows.revenue), r.HAS_REVENUE),
+    ):
+        sent = np.flatnonzero(present & in_time)
+        order = sent[np.lexsort((rows.tie[sent], rows.created_at[sent], at[sent]))]
+        newest = order[np.append(at[order][1:] != at[order][:-1], True)] if len(order) else order
+        target = at[newest]
+        known_at, known_tie = after[f"{name}_at"][target], after[f"{name}_tie"][target]
+        time, tie = rows.created_at[newest], rows.tie[newest]
+        newer = (time > known_at) | ((time == known_at) & (tie > known_tie))
+        target, newest = target[newer], newest[newer]
+        after[f"{name}_at"][target] = rows.created_at[newest]
+        after[f"{name}_tie"][target] = rows.tie[newest]
+        after["flags"][target] |= np.uint8(flag)
+        changed[target] = True
+        if name == "label":
+            after["label_class"][target] = rows.class_[newest]
+            after["label_number"][target] = rows.number[newest]
+            is_float = np.where(rows.written_as_float[newest], r.LABEL_IS_FLOAT, 0).astype(np.uint8)
+            after["flags"][target] = (after["flags"][target] & np.uint8(0xFF ^ r.LABEL_IS_FLOAT)) | is_float
+        else:
+            after[name][target] = (rows.converted if name == "converted" else rows.revenue)[newest]
+    return changed
+
+
+def _drop_foreign_outcomes(after: Records, changed: Bools, horizon_ms: Ints) -> None:
+    """Forget outcomes that waited for a prediction from which they are further away than the horizon."""
+    rows = np.flatnonzero(changed & ((after["flags"] & r.HAS_PREDICTION) != 0) & ((after["flags"] & r.HAS_OUTCOME) != 0))
+    for name, flag in (("label", r.HAS_LABEL), ("converted", r.HAS_CONVERTED), ("revenue", r.HAS_REVENUE)):
+        held = rows[(after["flags"][rows] & flag) != 0]
+        far = held[np.abs(after[f"{name}_at"][held] - after["created_at"][held]) > horizon_ms[after["profile"][held]]]
+        after["flags"][far] &= np.uint8(0xFF ^ flag)
+        after[f"{name}_at"][far] = r.NEVER

@@ -1,0 +1,148 @@
+"""Ids for texts, kept on disk with the shard, and the limits on how many of them are kept apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+import orjson
+
+from pipeline.cells import Ints
+from pipeline.columns import KeySet, Profile
+from pipeline.settings import Limits
+from schemas.metrics import ALL, OTHER
+
+Item = TypeVar("Item", bound=Hashable)
+Scope = tuple[int, int, int]
+"""Text ids of (model, model_version, segment)."""
+NewNames = dict[str, list[Any]]
+"""For each table the items that were added, in the order of their ids."""
+
+
+class Interner(Generic[Item]):
+    """A table of distinct items; an item's id is its position."""
+
+    def __init__(self, *first: Item) -> None:
+        self.items: list[Item] = []
+        self._ids: dict[Item, int] = {}
+        for item in first:
+            self.id_of(item)
+        self._taken = len(self.items)
+
+    def id_of(self, item: Item) -> int:
+        """Return the item's id, adding the item if it is new."""
+        found = self._ids.setdefault(item, len(self.items))
+        if found == len(self.items):
+            self.items.append(item)
+        return found
+
+    def added(self) -> list[Item]:
+        """Return the items that are new since the last call."""
+        new = self.items[self._taken :]
+        self._taken = len(self.items)
+        return new
+
+    def load(self, items: Iterable[Item]) -> None:
+        """Take over items that were stored earlier, in the order of their ids."""
+        for item in items:
+            self.id_of(item)
+        self._taken = len(self.items)
+
+
+@dataclass(slots=True)
+class NameTables:
+    """All tables of a shard. `members` records which names count towards which limit: (kind, owner, name)."""
+
+    limits: Limits
+    texts: Interner[str] = field(default_factory=lambda: Interner(ALL, OTHER))
+    features: Interner[str] = field(default_factory=lambda: Interner(OTHER))
+    variants: Interner[str] = field(default_factory=lambda: Interner("", OTHER))
+    classes: Interner[str] = field(default_factory=lambda: Interner(orjson.dumps(OTHER).decode()))
+    scopes: Interner[Scope] = field(default_factory=Interner)
+    key_sets: Interner[tuple[int, ...]] = field(default_factory=lambda: Interner(()))
+    profiles: Interner[tuple[int, ...]] = field(default_factory=Interner)
+    members: Interner[tuple[str, str, str]] = field(default_factory=Interner)
+    profile_scopes: list[Ints] = field(default_factory=list)
+    folded: Counter[str] = field(default_factory=Counter)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    TABLES = ("texts", "features", "variants", "classes", "scopes", "key_sets", "profiles", "members")
+
+    def table(self, name: str) -> Interner[Any]:
+        """Return the table of that name."""
+        return cast(Interner[Any], getattr(self, name))
+
+    def admit(self, kind: str, owner: str, name: str, limit: int) -> str:
+        """Return `name`, or `__other__` when `owner` has as many distinct names of that kind as it may."""
+        if name == OTHER or (kind, owner, name) in self.members._ids:
+            return name
+        if self._counts[kind, owner] >= limit:
+            self.folded[kind] += 1
+            return OTHER
+        self._counts[kind, owner] += 1
+        self.members.id_of((kind, owner, name))
+        return name
+
+    def profile(self, profile: Profile) -> int:
+        """Return the id of a profile (model, version, segments), folded to the limits."""
+        limits = self.limits
+        model = self.admit("model", "", profile.model, limits.models)
+        version = self.admit("version", model, profile.version, limits.versions_per_model) if profile.version else ALL
+        segments = []
+        for name, value in profile.segments:
+            kept = self.admit("segment", model, name, limits.segment_names_per_model)
+            if kept != OTHER:
+                owner = orjson.dumps([model, name]).decode()
+                segments.append(f"{name}={self.admit('value', owner, value, limits.segment_values_per_name)}")
+        text = self.texts.id_of
+        found = self.profiles.id_of((text(model), text(version), *sorted(set(map(text, segments)))))
+        self._extend_scopes()
+        return found
+
+    def _extend_scopes(self) -> None:
+        """Work out the scopes of profiles that have none yet: {*, version} x {*, each segment}."""
+        everything = 0
+        for model, version, *segments in self.profiles.items[len(self.profile_scopes) :]:
+            versions = [everything] if version == everything else [everything, version]
+            scopes = [self.scopes.id_of((model, v, s)) for v in versions for s in [everything, *segments]]
+            self.profile_scopes.append(np.array(scopes, dtype=np.int64))
+
+    def model_of(self, profile: int) -> str:
+        """Return the name of the model that a profile belongs to."""
+        return self.texts.items[self.profiles.items[profile][0]]
+
+    def key_set(self, key_set: KeySet) -> int | None:
+        """Return the id of a set of feature names, or None when the model has too many different sets."""
+        features = tuple(sorted({self.feature(key_set.model, name) for name in key_set.features}))
+        name = orjson.dumps(features).decode()
+        if features and self.admit("key set", key_set.model, name, self.limits.key_sets_per_model) == OTHER:
+            return None
+        return self.key_sets.id_of(features)
+
+    def feature(self, model: str, name: str) -> int:
+        """Return the id of a feature."""
+        return self.features.id_of(self.admit("feature", model, name, self.limits.features_per_model))
+
+    def variant(self, model: str, name: str) -> int:
+        """Return the id of an experiment arm; 0 is none."""
+        return self.variants.id_of(self.admit("variant", model, name, self.limits.variants_per_model)) if name else 0
+
+    def class_(self, model: str, json_text: str) -> int:
+        """Return the id of a class."""
+        admitted = self.admit("class", model, json_text, self.limits.classes_per_model)
+        return 0 if admitted == OTHER else self.classes.id_of(admitted)
+
+    def added(self) -> NewNames:
+        """Return what is new in each table since the last call."""
+        return {name: new for name in self.TABLES if (new := self.table(name).added())}
+
+    def load(self, table: str, items: list[Any]) -> None:
+        """Take over a table that was stored earlier."""
+        self.table(table).load(tuple(item) if isinstance(item, list) else item for item in items)
+        if table == "members":
+            self._counts.update((kind, owner) for kind, owner, _ in self.members.items)
+        if table == "profiles":
+            self._extend_scopes()

@@ -1,0 +1,95 @@
+"""What a shard remembers of one prediction id: the prediction, and what is known of its outcome.
+
+A record without an outcome is stored short, since most predictions wait long for theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+HAS_PREDICTION = 1
+ANSWER_IS_FLOAT = 2
+HAS_LABEL = 4
+LABEL_IS_FLOAT = 8
+HAS_CONVERTED = 16
+HAS_REVENUE = 32
+HAS_OUTCOME = HAS_LABEL | HAS_CONVERTED | HAS_REVENUE
+
+NO_CLASS = np.uint32(0xFFFFFFFF)
+NEVER = np.iinfo(np.int64).min
+
+_PREDICTION_FIELDS = [
+    ("flags", "u1"),
+    ("created_at", "<i8"),
+    ("profile", "<u4"),
+    ("variant", "<u4"),
+    ("class", "<u4"),
+    ("number", "<f8"),
+]
+# Of each field the outcome that counts is the one with the largest (at, tie).
+_OUTCOME_FIELDS = [
+    ("label_at", "<i8"),
+    ("label_tie", "<i8"),
+    ("label_class", "<u4"),
+    ("label_number", "<f8"),
+    ("converted_at", "<i8"),
+    ("converted_tie", "<i8"),
+    ("converted", "i1"),
+    ("revenue_at", "<i8"),
+    ("revenue_tie", "<i8"),
+    ("revenue", "<f8"),
+]
+SHORT = np.dtype(_PREDICTION_FIELDS)
+RECORD = np.dtype(_PREDICTION_FIELDS + _OUTCOME_FIELDS)
+Records = npt.NDArray[np.void]
+"""Structured array of RECORD."""
+
+
+def empty_records(count: int) -> Records:
+    """Return records of which nothing is known yet."""
+    records = np.zeros(count, dtype=RECORD)
+    for field in ("label_at", "converted_at", "revenue_at"):
+        records[field] = NEVER
+    records["class"] = records["label_class"] = NO_CLASS
+    records["number"] = records["label_number"] = np.nan
+    return records
+
+
+def unpack(values: Sequence[bytes | None]) -> Records:
+    """Return the records stored as `values`, in order; None gives an empty one."""
+    records = empty_records(len(values))
+    lengths = np.array([0 if value is None else len(value) for value in values], dtype=np.int64)
+    for stored in (SHORT, RECORD):
+        rows = np.flatnonzero(lengths == stored.itemsize)
+        if len(rows):
+            found = np.frombuffer(b"".join([values[row] for row in rows]), dtype=stored)  # type: ignore[misc]
+            for field in stored.names or ():
+                records[field][rows] = found[field]
+    return records
+
+
+def pack(records: Records) -> list[bytes]:
+    """Return what to store for each record."""
+    long = (records["flags"] & HAS_OUTCOME) != 0
+    if not long.any():
+        return _slices(_shortened(records))
+    packed: list[bytes] = [b""] * len(records)
+    for rows, part in ((np.flatnonzero(~long), _shortened(records[~long])), (np.flatnonzero(long), records[long])):
+        for row, value in zip(rows.tolist(), _slices(part)):
+            packed[row] = value
+    return packed
+
+
+def _shortened(records: Records) -> Records:
+    short = np.empty(len(records), dtype=SHORT)
+    for field in SHORT.names or ():
+        short[field] = records[field]
+    return short
+
+
+def _slices(array: Records) -> list[bytes]:
+    size, data = array.dtype.itemsize, array.tobytes()
+    return [data[start : start + size] for start in range(0, len(data), size)]

@@ -1,0 +1,237 @@
+"""One shard: takes its slices of the batches, and commits them.
+
+A commit is one atomic write: the records, the panes, the names and the progress that follow from the rows.
+After a crash everything is as of the last commit, and what was read since is read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from pipeline.cells import Floats, Ints, Kind, cell_keys
+from pipeline.columns import Bools, Progress, Slice
+from pipeline.panes import NO_CELLS, Cells, first_pane_id, summed
+from pipeline.settings import PipelineSettings
+from pipeline.shard import records as r
+from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
+from pipeline.shard.expand import expand, late_cells
+from pipeline.shard.expiry import Expired, expire, expires_at, note, record_keys
+from pipeline.shard.join import Joined, distinct_ids, join
+from pipeline.shard.names import NameTables
+from pipeline.shard.records import pack, unpack
+from pipeline.shard.rows import OutcomeRows, PredictionRows, joined_outcomes, joined_predictions, outcome_rows, prediction_rows
+from pipeline.shard.state import PANES, RECORDS, ShardState
+from pipeline.shard.updates import PaneUpdate
+from pipeline.store import Batch
+from pipeline.watermark import BEGINNING, Watermark
+from schemas.metrics import TUMBLING, WINDOW_LENGTH_MS
+from schemas.topics import OUTCOMES, PREDICTIONS
+
+ROWS_A_COMMIT = 65_536
+"""A commit is due when this many rows wait, whatever the time."""
+_TASKS = {"": 0, "binary": 1, "multiclass": 2, "regression": 3}
+_RETENTION_STEP_MS = 60_000
+
+
+class Shard:
+    """Holds the state of one shard; `clock` returns epoch milliseconds, `acknowledged` the last commit that the publisher has."""
+
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        settings: PipelineSettings,
+        partitions: Mapping[str, frozenset[int]],
+        clock: Callable[[], int],
+        acknowledged: Callable[[], int],
+    ) -> None:
+        self.number = number
+        self._settings = settings
+        self._clock = clock
+        self._acknowledged = acknowledged
+        self._state = ShardState(folder)
+        self._names = NameTables(settings.limits)
+        self._state.load_names(self._names)
+        self._watermark = self._stored_watermark(PREDICTIONS, partitions)
+        self._outcome_times = self._stored_watermark(OUTCOMES, partitions)
+        self._counts: Counter[str] = Counter()
+        self._retained_from = BEGINNING
+        self._predictions: list[PredictionRows] = []
+        self._outcomes: list[OutcomeRows] = []
+        self._rows = 0
+        self._read_at_ms: int | None = None
+        self._moved = False
+        self._horizon_ms: Ints = np.zeros(0, dtype=np.int64)
+        self._task: Ints = np.zeros(0, dtype=np.int64)
+
+    def take(self, part: Slice) -> None:
+        """Buffer the rows of a slice; those that an earlier run has committed are skipped by their offset."""
+        progress = part.progress
+        position = (progress.topic, progress.partition)
+        done = self._state.progress.get(position, 0)
+        if self._read_at_ms is None:
+            self._read_at_ms = self._clock()
+        if part.predictions is not None and progress.end > done:
+            rows = np.flatnonzero(part.predictions.offset >= done)
+            if len(rows):
+                fresh = part.predictions if len(rows) == len(part.predictions) else part.predictions.take(rows)
+                self._predictions.append(prediction_rows(fresh, self._watermark.value, self._names))
+                self._rows += len(rows)
+        if part.outcomes is not None and progress.end > done:
+            rows = np.flatnonzero(part.outcomes.offset >= done)
+            if len(rows):
+                fresh_outcomes = part.outcomes if len(rows) == len(part.outcomes) else part.outcomes.take(rows)
+                self._outcomes.append(outcome_rows(fresh_outcomes, progress.partition, self._names))
+                self._rows += len(rows)
+        if progress.end > done:
+            self._state.progress[position] = progress.end
+            self._moved = True
+        self._follow(progress)
+
+    @property
+    def due_at_ms(self) -> int | None:
+        """When the next commit is due, or None while nothing waits."""
+        return None if self._read_at_ms is None else self._read_at_ms + self._settings.commit_interval_ms
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to commit."""
+        due_at = self.due_at_ms
+        return self._rows >= ROWS_A_COMMIT or (due_at is not None and self._clock() >= due_at)
+
+    def commit(self) -> PaneUpdate | None:
+        """Store what has been taken; return what the publisher must know, or None when nothing has changed."""
+        read_at, self._read_at_ms = self._read_at_ms, None
+        if not self._moved or read_at is None:
+            return None
+        state, batch = self._state, self._state.store.batch()
+        state.sequence += 1
+        self._extend_model_columns()
+        parts = self._commit_expired(batch)
+        if self._rows:
+            parts += self._commit_rows(batch)
+        cells = NO_CELLS
+        if parts:
+            touched = np.unique(np.concatenate([part.pane for part in parts]))
+            parts.append(state.panes(touched))
+            cells = summed(*(np.concatenate([getattr(part, name) for part in parts]) for name in Cells.__slots__))
+            state.put_panes(batch, cells)
+        self._forget_past_retention(batch)
+        names = state.put_names(batch, self._names.added())
+        state.forget_outbox(batch, self._acknowledged())
+        state.put_meta(batch, {times.topic: times.stored() for times in (self._watermark, self._outcome_times)})
+        state.store.write(batch)
+        self._predictions, self._outcomes, self._rows, self._moved = [], [], 0, False
+        return self._update(cells, names, read_at)
+
+    def unpublished(self) -> PaneUpdate:
+        """Return all names, and the panes that the publisher may not have: what a shard says first after a start."""
+        cells = self._state.panes(self._state.unpublished(self._acknowledged()))
+        names = {table: (0, list(self._names.table(table).items)) for table in NameTables.TABLES}
+        return self._update(cells, names, self._clock())
+
+    def close(self) -> None:
+        """Let go of the folder; what was not committed is read again next time."""
+        self._state.close()
+
+    def _update(self, cells: Cells, names: dict[str, tuple[int, list[object]]], read_at: int) -> PaneUpdate:
+        counts = dict(self._counts) | {f"folded {kind}": count for kind, count in self._names.folded.items()}
+        newest = self._watermark.newest_event_time
+        return PaneUpdate(self.number, self._state.sequence, cells, names, self._watermark.value, newest, read_at, counts)
+
+    def _commit_rows(self, batch: Batch) -> list[Cells]:
+        predictions = joined_predictions(self._predictions) if self._predictions else None
+        outcomes = joined_outcomes(self._outcomes) if self._outcomes else None
+        ids = distinct_ids(predictions, outcomes)
+        keys = record_keys(ids.hash)
+        before = unpack(self._state.store.get_all(RECORDS, keys))
+        joined = join(before, ids, predictions, outcomes, self._horizon_ms)
+        changed = np.flatnonzero(joined.changed)
+        after = joined.after[changed]
+        batch.put_all(RECORDS, [keys[row] for row in changed.tolist()], pack(after))
+        noted = self._new_or_waiting(joined, changed)
+        note(batch, self._state.sequence, ids.hash[noted], expires_at(joined.after[noted], self._horizon_ms))
+        deltas = outcome_deltas(joined.before[changed], after, self._task, self._class_ids)
+        parts: list[Cells] = []
+        oldest_end = self._oldest_end()
+        scopes = self._names.profile_scopes
+        if predictions is not None:
+            deltas += prediction_deltas(predictions, joined.counted, joined.repeated)
+            parts += late_cells(predictions, joined.counted, scopes, oldest_end, self._settings.allowed_lateness_ms)
+        self._count(predictions, outcomes, joined)
+        return parts + (expand(concatenated(deltas), scopes, oldest_end) if deltas else [])
+
+    def _commit_expired(self, batch: Batch) -> list[Cells]:
+        now = self._watermark.value
+        if self._outcome_times.partitions and (slowest := self._outcome_times.slowest) is not None:
+            now = min(now, slowest)
+        expired: Expired | None = expire(self._state.store, batch, now, self._horizon_ms)
+        if expired is None:
+            return []
+        self._counts["expired predictions"] += expired.predictions
+        self._counts["unmatched outcomes"] += len(expired.outcome_at)
+        if not len(expired.outcome_at):
+            return []
+        ones = np.ones(len(expired.outcome_at))
+        unmatched = Delta(expired.outcome_profile, expired.outcome_at, np.broadcast_to(cell_keys(Kind.UNMATCHED), ones.shape), ones)
+        return expand(unmatched, self._names.profile_scopes, self._oldest_end())
+
+    def _oldest_end(self) -> list[int]:
+        """A window is kept while it ends after this, which follows the newest event time."""
+        newest = self._watermark.newest_event_time
+        return [newest - self._settings.retention_ms[window] for window in TUMBLING]
+
+    def _forget_past_retention(self, batch: Batch) -> None:
+        newest = self._watermark.newest_event_time
+        if newest < self._retained_from + _RETENTION_STEP_MS:
+            return
+        self._retained_from = newest
+        for window, (name, oldest_end) in enumerate(zip(TUMBLING, self._oldest_end())):
+            start = first_pane_id(window, oldest_end - WINDOW_LENGTH_MS[name] + 1)
+            batch.delete_range(PANES, first_pane_id(window, 0).to_bytes(8, "big"), start.to_bytes(8, "big"))
+
+    def _new_or_waiting(self, joined: Joined, changed: Ints) -> Ints:
+        """Return the records whose time of expiry this commit has set: new predictions, and outcomes without one."""
+        before, after = joined.before["flags"][changed], joined.after["flags"][changed]
+        new = ((after & r.HAS_PREDICTION) != 0) & (
+            ((before & r.HAS_PREDICTION) == 0) | (joined.before["created_at"][changed] != joined.after["created_at"][changed])
+        )
+        return changed[new | ((after & r.HAS_PREDICTION) == 0)]
+
+    def _class_ids(self, profile: Ints, number: Floats, as_float: Bools) -> Ints:
+        """Return the class ids of numbers: integers and floats are different classes."""
+        keys = np.rec.fromarrays([profile, number, as_float], names="profile,number,as_float")
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        ids = [
+            self._names.class_(self._names.model_of(key.profile), orjson.dumps(float(key.number) if key.as_float else int(key.number)).decode())
+            for key in distinct
+        ]
+        return np.array(ids, dtype=np.int64)[inverse]
+
+    def _extend_model_columns(self) -> None:
+        """Work out the horizon and task of profiles that are new."""
+        profiles = self._names.profiles.items
+        models = [self._settings.models.get(self._names.model_of(profile)) for profile in range(len(self._task), len(profiles))]
+        horizon = [(model and model.label_horizon_ms) or self._settings.label_horizon_ms for model in models]
+        self._horizon_ms = np.concatenate([self._horizon_ms, np.array(horizon, dtype=np.int64)])
+        self._task = np.concatenate([self._task, np.array([_TASKS[model.task] if model else 0 for model in models], dtype=np.int64)])
+
+    def _count(self, predictions: PredictionRows | None, outcomes: OutcomeRows | None, joined: Joined) -> None:
+        self._counts["predictions"] += len(joined.counted)
+        self._counts["duplicates"] += len(joined.repeated)
+        self._counts["outcomes"] += len(outcomes) if outcomes is not None else 0
+
+    def _follow(self, progress: Progress) -> None:
+        before = self._watermark.value
+        self._watermark.advance(progress)
+        self._outcome_times.advance(progress)
+        self._moved |= self._watermark.value != before
+
+    def _stored_watermark(self, topic: str, partitions: Mapping[str, frozenset[int]]) -> Watermark:
+        return Watermark.restored(topic, partitions.get(topic, frozenset()), self._state.watermark.get(topic, {}))
+

@@ -1,0 +1,84 @@
+"""What a shard has on disk, and how it finds it again: names, progress, watermark, sequence number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from pipeline.cells import Keys
+from pipeline.panes import Cells, key_bytes, pack_cells, unpack_cells
+from pipeline.shard.names import NameTables, NewNames
+from pipeline.store import Batch, Store
+
+FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta")
+RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META = FAMILIES
+Position = tuple[str, int]
+"""A source partition: (topic, partition)."""
+
+
+class ShardState:
+    """The store of one shard, read at start and then changed by one batch a commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder, FAMILIES)
+        meta = self._meta()
+        self.sequence: int = meta.get("sequence", 0)
+        self.progress: dict[Position, int] = {(topic, part): offset for topic, part, offset in meta.get("progress", [])}
+        self.watermark: dict[str, Any] = meta.get("watermark", {})
+        self._name_counts: dict[str, int] = {}
+
+    def load_names(self, names: NameTables) -> None:
+        """Fill the tables with what was stored."""
+        stored: dict[str, list[Any]] = {table: [] for table in NameTables.TABLES}
+        for key, value in self.store.scan(NAMES):
+            stored[key[:-8].decode()].append(orjson.loads(value))
+        for table, items in stored.items():
+            names.load(table, items)
+            self._name_counts[table] = len(names.table(table).items)
+
+    def put_names(self, batch: Batch, added: NewNames) -> dict[str, tuple[int, list[Any]]]:
+        """Put new names into the batch; return them with the id of the first of each table."""
+        numbered: dict[str, tuple[int, list[Any]]] = {}
+        for table, items in added.items():
+            first = self._name_counts[table]
+            for number, item in enumerate(items, first):
+                batch.put(NAMES, table.encode() + number.to_bytes(8, "big"), orjson.dumps(item))
+            numbered[table] = (first, items)
+            self._name_counts[table] = first + len(items)
+        return numbered
+
+    def put_meta(self, batch: Batch, watermark: dict[str, Any]) -> None:
+        """Put the sequence number, the progress and the watermark into the batch."""
+        progress = [(topic, partition, offset) for (topic, partition), offset in self.progress.items()]
+        batch.put(META, b"state", orjson.dumps({"sequence": self.sequence, "progress": progress, "watermark": watermark}))
+
+    def panes(self, ids: Keys) -> Cells:
+        """Return the stored cells of panes; `ids` ascend."""
+        return unpack_cells(ids, self.store.get_all(PANES, key_bytes(ids)))
+
+    def put_panes(self, batch: Batch, cells: Cells) -> None:
+        """Put whole panes into the batch, and note in the outbox that the publisher must get them."""
+        ids, values = pack_cells(cells)
+        batch.put_all(PANES, key_bytes(ids), values)
+        batch.put(OUTBOX, self.sequence.to_bytes(8, "big"), ids.astype("<u8").tobytes())
+
+    def unpublished(self, acknowledged: int) -> Keys:
+        """Return the panes that changed in commits after `acknowledged`, ascending."""
+        found = [np.frombuffer(value, dtype="<u8") for _, value in self.store.scan(OUTBOX, (acknowledged + 1).to_bytes(8, "big"))]
+        return np.unique(np.concatenate(found)).astype(np.uint64) if found else np.zeros(0, dtype=np.uint64)
+
+    def forget_outbox(self, batch: Batch, acknowledged: int) -> None:
+        """Drop the outbox up to the commit that the publisher has stored."""
+        batch.delete_range(OUTBOX, bytes(8), (acknowledged + 1).to_bytes(8, "big"))
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.store.close()
+
+    def _meta(self) -> dict[str, Any]:
+        stored = self.store.get(META, b"state")
+        found: dict[str, Any] = orjson.loads(stored) if stored else {}
+        return found

@@ -1,0 +1,26 @@
+"""What a shard tells the publisher after a commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.panes import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class PaneUpdate:
+    """The whole state of each pane that a shard changed, never a difference.
+
+    `cells` are in the shard's ids; `names` holds, for each table, the id of the first of the items and the items.
+    `read_at_ms` is the wall-clock time when the oldest of the rows was read. `counts` are totals since the start, for the health page.
+    """
+
+    shard: int
+    sequence: int
+    cells: Cells
+    names: dict[str, tuple[int, list[Any]]]
+    watermark: int
+    newest_event_time: int
+    read_at_ms: int
+    counts: dict[str, int]

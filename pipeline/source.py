@@ -1,0 +1,169 @@
+"""Reading Kafka in batches: one consumer a partition, one item a `consume()` call.
+
+Bytewax costs some 25 us of Python an item, librdkafka well under one; so a batch, not a message, is the item.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from threading import Event as Flag
+from typing import Any
+
+import numpy as np
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from pipeline.intake import RawBatch
+from schemas.errors import BrokerUnavailable, LogTruncated
+from schemas.kafka import KafkaSettings, consumer_config
+
+log = logging.getLogger("tower.pipeline")
+Position = tuple[str, int]
+BATCH_MESSAGES = 10_000
+_QUIET_AWAKE = timedelta(milliseconds=5)
+_HEARTBEAT_S = 0.2
+_LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
+_FATAL = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.TOPIC_AUTHORIZATION_FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where to read each partition from and, for a run that ends when it has caught up, up to where (exclusive)."""
+
+    start: Mapping[Position, int]
+    end: Mapping[Position, int] = field(default_factory=dict)
+
+
+class PartitionReader(StatefulSourcePartition[RawBatch, None]):
+    """Yields the batches of one partition, and a heartbeat when there are none."""
+
+    def __init__(
+        self, kafka: KafkaSettings, position: Position, start: int, end: int | None, stopping: Flag, idle_after_ms: int, batch_messages: int
+    ) -> None:
+        self._topic, self._partition = position
+        self._next = start
+        self._end = end
+        self._stopping = stopping
+        self._idle_after_s = idle_after_ms / 1000
+        self._batch_messages = batch_messages
+        self._at_end = False
+        self._idle = False
+        self._spoken = self._last_message = time.monotonic()
+        self._finished = False
+        self._consumer = Consumer({**consumer_config(kafka, "tower-pipeline"), "error_cb": _note_error, "logger": log})
+        self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
+
+    def next_batch(self) -> list[RawBatch]:
+        """Return at most one batch; raises StopIteration when told to stop or caught up."""
+        if self._stopping.is_set() or self._finished:
+            raise StopIteration
+        if self._end is not None and self._next >= self._end:
+            self._finished = True
+            return [self._batch([], self._next, idle=True)]
+        messages = self._consumer.consume(self._batch_messages, 0)
+        now = time.monotonic()
+        start = self._next
+        good = self._without_events(messages)
+        if good:
+            self._next = max(self._next, _offset(good[-1]) + 1)
+            self._at_end = self._idle = False
+            self._last_message = self._spoken = now
+            return [self._batch(good, start, idle=False)]
+        became_idle = self._at_end and not self._idle and now - self._last_message >= self._idle_after_s
+        if became_idle or self._next != start or now - self._spoken >= _HEARTBEAT_S:
+            self._idle |= became_idle
+            self._spoken = now
+            return [self._batch([], start, idle=self._idle)]
+        return []
+
+    def next_awake(self) -> datetime | None:
+        """Return when to ask again: at once while there is data."""
+        return None if self._last_message == self._spoken and not self._at_end else datetime.now(timezone.utc) + _QUIET_AWAKE
+
+    def snapshot(self) -> None:
+        """Return nothing: the shards remember how far they are."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the consumer."""
+        self._consumer.close()
+
+    def _batch(self, messages: list[Message], start: int, *, idle: bool) -> RawBatch:
+        first, last = (_offset(messages[0]), _offset(messages[-1])) if messages else (0, -1)
+        dense = last - first + 1 == len(messages)
+        offsets = np.arange(first, last + 1) if dense else np.array([_offset(message) for message in messages], dtype=np.int64)
+        values = [message.value() for message in messages]
+        return RawBatch(self._topic, self._partition, start, self._next, idle, offsets, values, lambda at: _bytes(messages[at].key()))
+
+    def _without_events(self, messages: list[Message]) -> list[Message]:
+        """Return the messages without librdkafka's own events, which come in between."""
+        if not any([message.error() is not None for message in messages]):
+            return messages
+        good = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                good.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Markers of transactions take offsets too: the end may lie beyond the last message.
+                self._next = max(self._next, _offset(message))
+                self._at_end = True
+            elif error.code() in _LOST:
+                raise lost(self._topic, self._partition, self._next)
+            elif error.code() in _FATAL:
+                raise BrokerUnavailable(f"{self._topic}/{self._partition}: {error.str()}", "check the topic with ./tower doctor")
+            else:
+                _note_error(error)
+        return good
+
+
+class KafkaPartitions(FixedPartitionedSource[RawBatch, None]):
+    """All partitions of both event topics."""
+
+    def __init__(
+        self, kafka: KafkaSettings, assignment: Assignment, stopping: Flag, *, idle_after_ms: int, batch_messages: int = BATCH_MESSAGES
+    ) -> None:
+        self._kafka = kafka
+        self._assignment = assignment
+        self._stopping = stopping
+        self._idle_after_ms = idle_after_ms
+        self._batch_messages = batch_messages
+
+    def list_parts(self) -> list[str]:
+        """Return `topic/partition` of each."""
+        return [f"{topic}/{partition}" for topic, partition in self._assignment.start]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> PartitionReader:
+        """Return the reader of one partition."""
+        topic, partition = for_part.rsplit("/", 1)
+        position = (topic, int(partition))
+        start, end = self._assignment.start[position], self._assignment.end.get(position)
+        return PartitionReader(self._kafka, position, start, end, self._stopping, self._idle_after_ms, self._batch_messages)
+
+
+def lost(topic: str, partition: int, offset: int) -> LogTruncated:
+    """Return the error for offsets that Kafka has dropped before they were read."""
+    return LogTruncated(
+        f"{topic}/{partition}: the events from offset {offset} on were dropped by the topic's retention before they were read",
+        "set pipeline.accept_loss = true (TOWER_PIPELINE__ACCEPT_LOSS=true) to go on without them",
+    )
+
+
+
+
+def _note_error(error: KafkaError) -> None:
+    log.warning("Kafka: %s; waiting for it", error.str())
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    assert offset is not None
+    return offset
+
+
+def _bytes(key: Any) -> bytes | None:
+    return key.encode() if isinstance(key, str) else key
