@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.cells import Floats, Ints, Kind, Names
+from pipeline.metrics.configured import ConfiguredClasses
 from pipeline.metrics.intervals import wilson
 from pipeline.metrics.macro import macro_rows
 from pipeline.metrics.naming import is_binary_class
@@ -33,11 +34,13 @@ def classification_rows(cells: Selection) -> list[Rows]:
     right = cells.totals(confusion.where(predicted == actual))
     pane = np.flatnonzero(n)
     rows = [Rows("accuracy", pane, right[pane] / n[pane], n[pane], wilson(right[pane], n[pane]))]
-    classes = _classes(predicted, actual, cells.batch.names)
-    binary = _binary_panes(cells, confusion, classes)
+    configured = ConfiguredClasses(cells.batch)
+    expected = configured.of(confusion.pane)
+    classes = _classes(np.concatenate((predicted, actual, expected[1])), cells.batch.names)
+    binary = _binary_panes(cells, confusion, expected, classes)
     in_binary = binary[confusion.pane]
     rows += _binary_rows(cells, confusion.where(in_binary), classes, n)
-    rows += macro_rows(confusion.where(~in_binary), n)
+    rows += macro_rows(confusion.where(~in_binary), configured, n)
     rolling = cells.batch.rolling
     return rows + [row.where(rolling[row.pane]).renamed("f1_score_rolling_7d") for row in rows if row.metric == "f1_score"]
 
@@ -50,10 +53,9 @@ class _Classes:
     one: Mask
 
 
-def _classes(predicted: Ints, actual: Ints, names: Names) -> _Classes:
+def _classes(ids: Ints, names: Names) -> _Classes:
     used = np.zeros(len(names.classes), dtype=np.bool_)
-    used[predicted] = True
-    used[actual] = True
+    used[ids] = True
     zero_or_one, one = np.zeros_like(used), np.zeros_like(used)
     for index in np.flatnonzero(used).tolist():
         zero_or_one[index] = is_binary_class(names.classes[index])
@@ -61,12 +63,17 @@ def _classes(predicted: Ints, actual: Ints, names: Names) -> _Classes:
     return _Classes(zero_or_one, one)
 
 
-def _binary_panes(cells: Selection, confusion: Cells, classes: _Classes) -> Mask:
-    """Return for each pane whether it has a positive class: by configuration, or because its classes are 0 and 1 only."""
+def _binary_panes(cells: Selection, confusion: Cells, configured: tuple[Ints, Ints], classes: _Classes) -> Mask:
+    """Return for each pane whether it has a positive class: by configuration, or because its classes are 0 and 1 only.
+
+    `configured` are (pane, class) where the classes are configured; these count then, not those seen.
+    """
     batch = cells.batch
     other = ~(classes.zero_or_one[confusion.a()] & classes.zero_or_one[confusion.b()])
     only_zero_and_one = np.ones(batch.count, dtype=np.bool_)
     only_zero_and_one[confusion.pane[other]] = False
+    only_zero_and_one[configured[0]] = True
+    only_zero_and_one[configured[0][~classes.zero_or_one[configured[1]]]] = False
     binary: Mask = (batch.task == BINARY) | (batch.task == AUTOMATIC) & ((batch.positive_class >= 0) | only_zero_and_one)
     return binary
 

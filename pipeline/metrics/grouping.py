@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,3 +76,16 @@ def _distinct(pairs: Ints, bound: int) -> tuple[Ints, Ints]:
     member = np.empty_like(order)
     member[order] = np.cumsum(starts) - 1
     return ordered[starts], member
+
+
+def spread(which: Ints, sets: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Return (position in `which`, member) for each member of the set that each entry of `which` is the index of."""
+    used, place = np.unique(which, return_inverse=True)
+    members = [sets[index] for index in used.tolist()]
+    sizes = np.array([member.size for member in members], dtype=np.int64)
+    flat = np.concatenate([np.zeros(0, dtype=np.int64), *members])
+    starts = np.cumsum(sizes) - sizes
+    repeats = sizes[place]
+    position = np.repeat(np.arange(which.size), repeats)
+    within = np.arange(position.size) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    return position, flat[starts[place[position]] + within]

@@ -21,20 +21,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.cells import Floats, Ints
-from pipeline.metrics.grouping import group_sums, sum_by
+from pipeline.metrics.configured import ConfiguredClasses
+from pipeline.metrics.grouping import Groups, group_sums, sum_by
 from pipeline.metrics.intervals import Bounds
 from pipeline.metrics.one_vs_rest import ClassCounts, one_vs_rest_rows
 from pipeline.metrics.rows import Rows, Scope
 from pipeline.metrics.selection import Cells
 
 
-def macro_rows(confusion: Cells, n: Floats) -> list[Rows]:
+def macro_rows(confusion: Cells, configured: ConfiguredClasses, n: Floats) -> list[Rows]:
     """Return precision, recall and f1_score, averaged over the classes of a pane and of each class.
 
     `confusion` has the cells of the panes to average in, `n` the labelled predictions of each pane. The classes of a
-    pane are those seen in it as label or prediction.
+    pane are those configured, else those seen in it as label or prediction.
     """
-    classes = _classes(confusion)
+    classes = _classes(confusion, configured.of(confusion.pane))
     pane = np.unique(classes.pane)
     class_rows = one_vs_rest_rows(classes.pane, classes.counts, n[classes.pane], Scope.CLASS, classes.id)
     mean_bounds = (
@@ -52,9 +53,10 @@ def macro_rows(confusion: Cells, n: Floats) -> list[Rows]:
 
 @dataclass(frozen=True, slots=True)
 class _Classes:
-    """The classes of each pane, ordered by pane and id.
+    """The classes to average in each pane, ordered by pane and id.
 
-    `mistakes` are the cells: how many were wrong (0 for those that were right), and the positions here of their predicted and actual class.
+    `mistakes` are the cells: how many were wrong (0 for those that were right), and the positions here of
+    their predicted and actual class, one past the end for a class that is not among those configured.
     """
 
     pane: Ints
@@ -75,14 +77,16 @@ class _Classes:
     def f1_bounds(self, rows: Rows, panes: int) -> Bounds:
         """Return, for each pane, the distances from the mean of F1 scores, with their correlations, to its bounds."""
         f1, total = rows.value, self.counts.predicted + self.counts.actual
+        # A configured class that was not seen has a total of 0.
+        total = np.maximum(total, 1.0)
         deviation = np.sqrt(f1 * (1 - f1) * (2 - f1) / total)
         # A mistake takes F1 / total from both of its classes.
         pull = np.divide(f1 / total, deviation, out=np.zeros_like(f1), where=deviation > 0)
         number, predicted, actual = self.mistakes
         squares = []
         for distance in _distances(rows):
-            scaled = pull * distance
-            shared = sum_by(predicted, number * scaled[predicted] * scaled[actual], f1.size)
+            scaled = np.append(pull * distance, 0.0)
+            shared = sum_by(predicted, number * scaled[predicted] * scaled[actual], f1.size + 1)[:-1]
             squares.append(distance * distance + 2 * shared)
         return self._mean_distances(squares[0], squares[1], panes)
 
@@ -102,23 +106,31 @@ def _distances(rows: Rows) -> Bounds:
     return np.nan_to_num(rows.value - low), np.nan_to_num(high - rows.value)
 
 
-def _classes(confusion: Cells) -> _Classes:
-    value = confusion.value
-    predicted, actual = confusion.a(), confusion.b()
-    by_predicted = group_sums(confusion.pane, predicted, value)
-    by_actual = group_sums(confusion.pane, actual, value)
-    seen = group_sums(
-        np.concatenate((by_predicted.pane, by_actual.pane)),
-        np.concatenate((by_predicted.id, by_actual.id)),
-        np.concatenate((by_predicted.total, by_actual.total)),
-    )
-    class_predicted, class_actual = seen.member[: by_predicted.id.size], seen.member[by_predicted.id.size :]
-    at_predicted, at_actual = class_predicted[by_predicted.member], class_actual[by_actual.member]
-    is_right = predicted == actual
-    right = np.flatnonzero(is_right)
+def _classes(confusion: Cells, configured: tuple[Ints, Ints]) -> _Classes:
+    """Return the classes of the panes of `confusion`; `configured` are (pane, class) of those where they are configured."""
+    value, right = confusion.value, confusion.a() == confusion.b()
+    by_predicted = group_sums(confusion.pane, confusion.a(), value)
+    by_actual = group_sums(confusion.pane, confusion.b(), value)
+    known = _known_classes(by_predicted, by_actual, configured)
+    at_predicted, at_actual, at_configured = np.split(known.member, np.cumsum((by_predicted.pane.size, by_actual.pane.size)))
+    averaged = ~np.isin(known.pane, configured[0])
+    averaged[at_configured] = True
+    kept = np.flatnonzero(averaged)
+    place = np.full(known.pane.size, kept.size)
+    place[kept] = np.arange(kept.size)
     counts = ClassCounts(
-        sum_by(at_predicted[right], value[right], seen.id.size),
-        sum_by(class_predicted, by_predicted.total, seen.id.size),
-        sum_by(class_actual, by_actual.total, seen.id.size),
+        sum_by(at_predicted[by_predicted.member], np.where(right, value, 0.0), known.pane.size)[kept],
+        sum_by(at_predicted, by_predicted.total, known.pane.size)[kept],
+        sum_by(at_actual, by_actual.total, known.pane.size)[kept],
     )
-    return _Classes(seen.pane, seen.id, counts, (np.where(is_right, 0.0, value), at_predicted, at_actual))
+    mistakes = (np.where(right, 0.0, value), place[at_predicted][by_predicted.member], place[at_actual][by_actual.member])
+    return _Classes(known.pane[kept], known.id[kept], counts, mistakes)
+
+
+def _known_classes(by_predicted: Groups, by_actual: Groups, configured: tuple[Ints, Ints]) -> Groups:
+    """Return the distinct classes of each pane that were predicted, are actual, or are configured, with members in that order."""
+    return group_sums(
+        np.concatenate((by_predicted.pane, by_actual.pane, configured[0])),
+        np.concatenate((by_predicted.id, by_actual.id, configured[1])),
+        np.concatenate((by_predicted.total, by_actual.total, np.zeros(configured[0].size))),
+    )

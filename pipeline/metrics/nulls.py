@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.cells import Floats, Ints, Kind
-from pipeline.metrics.grouping import Groups, group_sums, sum_by
+from pipeline.metrics.grouping import Groups, group_sums, spread, sum_by
 from pipeline.metrics.intervals import wilson
 from pipeline.metrics.rows import Rows, Scope
-from pipeline.metrics.selection import Cells, Selection
+from pipeline.metrics.selection import Selection
 
 METRIC = "input_null_percentage"
 
@@ -36,22 +35,10 @@ def _percentage(pane: Ints, nulls: Floats, sent: Floats, scope: Scope, name: Int
 def _sent(cells: Selection) -> Groups:
     """Return how many values each pane was sent for each feature."""
     keys = cells.counts(Kind.KEYS)
-    pane, feature, value = _expanded(keys, cells.batch.names.key_sets)
+    cell, feature = spread(keys.a(), cells.batch.names.key_sets)
+    pane, value = keys.pane[cell], keys.value[cell]
     beyond = cells.counts(Kind.SENT)
     if beyond.pane.size:
         pane, feature = np.concatenate((pane, beyond.pane)), np.concatenate((feature, beyond.a()))
         value = np.concatenate((value, beyond.value))
     return group_sums(pane, feature, value)
-
-
-def _expanded(keys: Cells, key_sets: list[npt.NDArray[np.int64]]) -> tuple[Ints, Ints, Floats]:
-    """Return (pane, feature, predictions) for each feature of the key set of each of the KEYS cells."""
-    used, key_set = np.unique(keys.a(), return_inverse=True)
-    members = [key_sets[index] for index in used.tolist()]
-    sizes = np.array([member.size for member in members], dtype=np.int64)
-    flat = np.concatenate([np.zeros(0, dtype=np.int64), *members])
-    start = np.cumsum(sizes) - sizes
-    repeats = sizes[key_set]
-    cell = np.repeat(np.arange(keys.pane.size), repeats)
-    within = np.arange(cell.size) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return keys.pane[cell], flat[start[key_set[cell]] + within], keys.value[cell]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,8 @@ class PaneBatch:
     window's length, and the part of it gone by (never more than the length, never 0).
     `positive_class` and `task` have one entry a pane: the index in `names.classes` of the configured
     positive class or -1, and 0 automatic, 1 binary, 2 multiclass, 3 regression.
-    `rolling` is true for the panes of the rolling window.
+    `rolling` is true for the panes of the rolling window. `class_set` has one entry a pane: the index
+    in `class_sets` of the configured classes (ids in `names.classes`), or -1; None means -1 for all.
     """
 
     count: int
@@ -32,6 +34,8 @@ class PaneBatch:
     task: npt.NDArray[np.int8]
     rolling: npt.NDArray[np.bool_]
     names: Names
+    class_set: Ints | None = None
+    class_sets: Sequence[Ints] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Pane:
     elapsed_s: float = 10.0
     task: int = 0
     positive_class: Class | None = None
+    classes: tuple[Class, ...] = ()
     rolling: bool = False
     duplicates: int = 0
     late: int = 0
@@ -100,7 +101,6 @@ def cells_of(pane: Pane, ids: Ids) -> dict[int, float]:
         if event.failed:
             add(Kind.ERROR)
         if event.latency_ms is not None:
-            add(Kind.LATENCY, a=int(latency_buckets(np.array([event.latency_ms]))[0]))
             add(Kind.LATENCY_SUM, event.latency_ms)
             add(Kind.LATENCY_MAX, event.latency_ms)
         if event.label is not None:
@@ -120,6 +120,9 @@ def cells_of(pane: Pane, ids: Ids) -> dict[int, float]:
         if event.revenue is not None:
             add(Kind.REVENUE_COUNT)
             add(Kind.REVENUE, event.revenue)
+    latencies = np.array([event.latency_ms for event in pane.events if event.latency_ms is not None], dtype=np.float64)
+    for key in cell_keys(Kind.LATENCY, latency_buckets(latencies)).tolist():
+        cells[key] += 1
     for kind, count in ((Kind.DUPLICATE, pane.duplicates), (Kind.LATE, pane.late)):
         if count:
             add(kind, count)
@@ -145,6 +148,8 @@ def batch_of(panes: Sequence[Pane], extra: Sequence[dict[int, float]] = ()) -> P
         task=np.array([pane.task for pane in panes], dtype=np.int8),
         rolling=np.array([pane.rolling for pane in panes], dtype=np.bool_),
         names=ids.names,
+        class_set=np.array([index if pane.classes else -1 for index, pane in enumerate(panes)], dtype=np.int64),
+        class_sets=[np.unique(np.array([ids.class_(value) for value in pane.classes], dtype=np.int64)) for pane in panes],
     )
 
 

@@ -71,9 +71,10 @@ def _classification(pane: Pane) -> Expected:
     predicted, actual = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     seen = sorted(set(predicted) | set(actual))
     rows: Expected = {("accuracy", ""): (accuracy_score(actual, predicted), len(pairs))}
-    binary = pane.task == 1 or (pane.task == 0 and (pane.positive_class is not None or set(seen) <= {"0", "1"}))
+    classes = sorted({_text(value) for value in pane.classes}) or seen
+    binary = pane.task == 1 or (pane.task == 0 and (pane.positive_class is not None or set(classes) <= {"0", "1"}))
     positive = "1" if pane.positive_class is None else _text(pane.positive_class)
-    labels = [positive] if binary else seen
+    labels = [positive] if binary else classes
     scores = [precision_recall_fscore_support(actual, predicted, labels=[label], average="macro", zero_division=0)[:3] for label in labels]
     for index, metric in enumerate(("precision", "recall", "f1_score")):
         of_classes = [float(score[index]) for score in scores]

@@ -49,6 +49,7 @@ def panes(draw: st.DrawFn) -> Pane:
             elapsed_s=st.floats(0.1, 10),
             task=st.integers(0, 3),
             positive_class=st.one_of(st.none(), MIXED),
+            classes=st.one_of(st.just(()), st.lists(draw(CLASSES), min_size=1, max_size=4).map(tuple)),
             rolling=st.booleans(),
             duplicates=st.integers(0, 3),
             late=st.integers(0, 3),

@@ -19,7 +19,7 @@ from tests.metrics.strategies import panes
 
 
 @given(st.lists(panes(), max_size=6))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_every_row_but_quantiles_equals_the_slow_computation(some: list[Pane]) -> None:
     rows = rows_of(_quiet(some))
     exact = {address: (row.value, row.n) for address, row in rows.items() if not address[1].startswith("latency_p")}
@@ -31,7 +31,7 @@ def test_every_row_but_quantiles_equals_the_slow_computation(some: list[Pane]) -
 
 
 @given(st.lists(panes(), max_size=6))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_an_interval_holds_its_value_and_stays_in_the_possible_range(some: list[Pane]) -> None:
     for (_, metric, dimension), row in rows_of(compute(batch_of(some))).items():
         if row.low is not None:
@@ -45,7 +45,7 @@ def test_an_interval_holds_its_value_and_stays_in_the_possible_range(some: list[
 
 
 @given(st.lists(panes(), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 def test_a_pane_has_the_same_rows_alone_and_among_others(some: list[Pane]) -> None:
     together: dict[int, dict[tuple[str, str], Row]] = {index: {} for index in range(len(some))}
     for (pane, metric, dimension), row in rows_of(compute(batch_of(some))).items():
@@ -61,7 +61,7 @@ def test_a_pane_has_the_same_rows_alone_and_among_others(some: list[Pane]) -> No
 
 
 @given(st.lists(panes(), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_rows_are_grouped_by_pane_and_ordered_by_metric(some: list[Pane]) -> None:
     table = compute(batch_of(some))
     assert np.all(np.diff(table.pane) >= 0)

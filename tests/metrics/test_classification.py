@@ -89,6 +89,26 @@ def test_the_task_binary_takes_the_integer_one_where_no_positive_class_is_config
     assert rows[0, "f1_score", ""].value == 0.0
 
 
+def test_configured_classes_are_averaged_whether_seen_or_not() -> None:
+    rows = _rows([(0, 0), (1, 1), (0, 1)], classes=(0, 1, 2))
+    assert rows[0, "recall", ""].value == pytest.approx((1 + 0.5 + 0) / 3)
+    assert rows[0, "recall", "class=2"] == Row(0.0, 3, None, None)
+    assert {dimension for _, metric, dimension in rows if metric == "recall"} == {"", "class=0", "class=1", "class=2"}
+
+
+def test_a_class_that_is_not_configured_is_a_mistake_and_no_class_of_its_own() -> None:
+    rows = _rows([("a", "a"), ("b", "b"), ("c", "b"), ("c", "c")], classes=("a", "b"))
+    assert rows[0, "recall", ""].value == pytest.approx((1 + 0.5) / 2)
+    assert rows[0, "accuracy", ""] == Row(0.75, 4, *_bounds(rows[0, "accuracy", ""]))
+    assert (0, "recall", "class=c") not in rows
+
+
+def test_configured_zero_and_one_are_binary_whatever_is_seen() -> None:
+    rows = _rows([(1, 1), (2, 1)], classes=(False, True))
+    assert rows[0, "recall", ""].value == 0.5
+    assert (0, "recall", "class=1") not in rows
+
+
 def test_the_task_regression_has_no_classes() -> None:
     assert not [address for address in _rows([(1, 1)], task=3) if address[1] in ("accuracy", "precision", "recall", "f1_score")]
 
@@ -142,10 +162,12 @@ def test_the_intervals_of_macro_means_cover_their_true_values(population: Matrix
         assert 0.93 <= np.mean((table.low[at] <= truth.mean()) & (truth.mean() <= table.high[at])) <= 0.995
 
 
-def _rows(pairs: list[tuple[Class, Class]], task: int = 0, positive_class: Class | None = None) -> dict[Address, Row]:
+def _rows(
+    pairs: list[tuple[Class, Class]], task: int = 0, positive_class: Class | None = None, classes: tuple[Class, ...] = ()
+) -> dict[Address, Row]:
     """Return the rows of a pane of pairs (prediction, label)."""
     events = [Event(prediction=prediction, label=label) for prediction, label in pairs]
-    return rows_of(compute(batch_of([Pane(events, task=task, positive_class=positive_class)])))
+    return rows_of(compute(batch_of([Pane(events, task=task, positive_class=positive_class, classes=classes)])))
 
 
 def _bounds(row: Row) -> tuple[float | None, float | None]:
