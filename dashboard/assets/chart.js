@@ -1,0 +1,109 @@
+// One chart: colours from the style sheet, the legend with values at the cursor (or the newest), and the empty state.
+import { text } from "./numbers.js";
+import { element, find, setText } from "./shell.js";
+import { full } from "./time.js";
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export class Chart {
+  constructor(doc, spec) {
+    this.doc = doc;
+    this.spec = spec;
+    this.card = find(`card-${spec.name}`);
+    this.legend = this.card.querySelector(".legend");
+    this.when = this.card.querySelector(".when");
+    this.empty = this.card.querySelector(".empty");
+    this.figure = doc.get_model_by_name(spec.name);
+    this.source = doc.get_model_by_name(spec.source);
+    this.at = null;
+    this.entries = spec.lines.map((line) => {
+      const entry = element("span", "legend-entry");
+      const mark = element("span", "legend-mark");
+      mark.style.background = `var(--series-${line.slot})`;
+      const name = element("span", "legend-name"), value = element("span", "legend-value"), band = element("span", "legend-band");
+      entry.append(mark, name, value, band);
+      this.legend.append(entry);
+      return { line, entry, name, value, band };
+    });
+    for (const signal of [this.source.properties.data.change, this.source.patching, this.source.streaming]) {
+      this.source.connect(signal, () => this.update());
+    }
+    this.card.addEventListener("pointerleave", () => this.hover(null));
+  }
+
+  column(name) {
+    const data = this.source.data;
+    return (data instanceof Map ? data.get(name) : data[name]) ?? [];
+  }
+
+  facts(facts) {
+    this.loading = facts.loading;
+    this.names = facts.names;
+    this.card.hidden = facts.hidden.includes(this.spec.name);
+    this.update();
+  }
+
+  // `x`: the time under the cursor in this chart, null when it left, undefined when it is over another chart.
+  hover(x) {
+    this.at = x ?? null;
+    this.update();
+  }
+
+  update() {
+    const times = this.column("t");
+    let any = false;
+    for (const { line, entry, name, value, band } of this.entries) {
+      const values = this.column(line.key);
+      const index = this.at === null ? lastFinite(values) : nearest(times, values, this.at);
+      const shown = index >= 0 ? values[index] : NaN;
+      any ||= lastFinite(values) >= 0;
+      const label = line.label || this.names?.[line.key] || "";
+      entry.hidden = !label;
+      setText(name, label);
+      setText(value, text(shown, this.spec.style));
+      const low = index >= 0 && line.band ? this.column(`${line.key}_low`)[index] : NaN;
+      const high = index >= 0 && line.band ? this.column(`${line.key}_high`)[index] : NaN;
+      setText(band, Number.isFinite(low) && Number.isFinite(high) ? `${text(low, this.spec.style)} to ${text(high, this.spec.style)}` : "");
+      if (this.at !== null && Number.isFinite(shown)) setText(this.when, full(times[index]) + (this.column("open")[index] ? ", provisional" : ""));
+    }
+    if (this.at === null) setText(this.when, this.spec.range);
+    this.empty.hidden = any && !this.loading;
+    setText(this.empty, this.loading ? "Loading\u2026" : this.spec.empty);
+  }
+
+  paint() {
+    const axis = css("--muted"), grid = css("--grid"), ground = css("--card");
+    for (const each of [...this.figure.below, ...this.figure.left]) {
+      each.setv({ axis_line_color: grid, major_tick_line_color: grid, major_label_text_color: axis }, { sync: false });
+    }
+    for (const each of this.figure.center) {
+      if (each.type === "Grid") each.setv({ grid_line_color: each.dimension === 1 ? grid : null }, { sync: false });
+      if (each.type === "Span") each.setv({ line_color: axis }, { sync: false });
+    }
+    for (const renderer of this.figure.renderers) {
+      const slot = renderer.tags?.[0];
+      if (slot === undefined) continue;
+      const color = css(`--series-${slot}`), glyph = renderer.glyph;
+      if ("line_color" in glyph.attributes && glyph.line_color !== null) glyph.setv({ line_color: color }, { sync: false });
+      if ("fill_color" in glyph.attributes) glyph.setv({ fill_color: renderer.tags.includes("open") ? ground : color }, { sync: false });
+    }
+  }
+
+  redrawAxis() {
+    for (const axis of this.figure.below) axis.ticker.change.emit();
+    this.update();
+  }
+}
+
+function lastFinite(values) {
+  for (let index = values.length - 1; index >= 0; index--) if (Number.isFinite(values[index])) return index;
+  return -1;
+}
+
+function nearest(times, values, x) {
+  let best = -1;
+  for (let index = 0; index < times.length; index++) {
+    if (Number.isFinite(values[index]) && (best < 0 || Math.abs(times[index] - x) < Math.abs(times[best] - x))) best = index;
+  }
+  return best;
+}

@@ -1,0 +1,92 @@
+// The fleet page: a row a model, a tile a category, and above them what needs attention.
+import { element, find, modelAddress, setBadge, setFreshness, setText, sinceText, start, STATE_TEXT } from "./shell.js";
+import { onZone } from "./time.js";
+import { categoryName, Tile } from "./tile.js";
+
+const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest"];
+const GRADE = { critical: 0, warning: 1, stale: 2 };
+const rows = new Map();
+let tiles = [];
+
+function rowOf(model) {
+  let row = rows.get(model);
+  if (row) return row;
+  const root = element("section", "model-row");
+  const name = element("h2", "model-name");
+  const link = element("a", "", model);
+  link.href = modelAddress(model);
+  name.append(link);
+  const grid = element("div", "tiles");
+  root.append(name, grid);
+  row = { root, grid, tiles: new Map() };
+  rows.set(model, row);
+  // By name: a model keeps its place whatever happens to it.
+  const next = [...rows.keys()].sort().find((other) => other > model);
+  find("models").insertBefore(root, next === undefined ? null : rows.get(next).root);
+  return row;
+}
+
+function draw(source) {
+  const data = source.data;
+  const column = (name) => (data instanceof Map ? data.get(name) : data[name]) ?? [];
+  const count = column("model").length;
+  tiles = Array.from({ length: count }, (_, index) => Object.fromEntries(FIELDS.map((name) => [name, column(name)[index]])));
+  for (const tile of tiles) {
+    const row = rowOf(tile.model);
+    let view = row.tiles.get(tile.category);
+    if (!view) {
+      view = new Tile(true);
+      row.tiles.set(tile.category, view);
+      row.grid.append(view.root);
+    }
+    view.update(tile);
+  }
+  drawAttention();
+}
+
+function drawAttention() {
+  const wanted = tiles
+    .filter((tile) => tile.state in GRADE)
+    .sort((a, b) => GRADE[a.state] - GRADE[b.state] || b.since - a.since || (a.model < b.model ? -1 : 1));
+  const list = find("attention");
+  while (list.children.length > wanted.length) list.lastChild.remove();
+  while (list.children.length < wanted.length) {
+    const item = element("li");
+    const link = element("a", "attention-item");
+    link.append(element("span", "badge"), element("span", "attention-where"), element("span", "attention-what"), element("span", "attention-since"));
+    item.append(link);
+    list.append(item);
+  }
+  wanted.forEach((tile, index) => {
+    const link = list.children[index].firstChild;
+    const [badge, where, what, since] = link.children;
+    link.href = modelAddress(tile.model) + "#" + tile.category;
+    setBadge(badge, tile.state);
+    setText(where, `${tile.model} \u00b7 ${categoryName(tile.category)}`);
+    setText(what, `${tile.label} ${tile.number}${tile.unit ? "\u202f" + tile.unit : ""}`);
+    setText(since, sinceText(tile.since, tile.open_start));
+  });
+  const count = (state) => tiles.filter((tile) => tile.state === state).length;
+  const parts = ["critical", "warning", "stale", "no data", "ok"].filter(count).map((state) => `${count(state)} ${STATE_TEXT[state].toLowerCase().replace("ok", "OK")}`);
+  setText(find("summary"), tiles.length ? parts.join(" \u00b7 ") : "");
+  find("all-well").hidden = !tiles.length || wanted.length > 0;
+  document.title = (count("critical") ? `(${count("critical")}) ` : "") + document.documentElement.dataset.title;
+}
+
+start((doc) => {
+  const state = doc.get_model_by_name("state"), source = doc.get_model_by_name("tiles");
+  const facts = () => {
+    const now = JSON.parse(state.facts);
+    find("loading").hidden = !now.loading;
+    find("empty").hidden = now.loading || now.models > 0;
+    setFreshness(now.newest, now.feed);
+  };
+  const redraw = () => draw(source);
+  state.connect(state.properties.facts.change, facts);
+  for (const signal of [source.properties.data.change, source.patching, source.streaming]) source.connect(signal, redraw);
+  redraw();
+  facts();
+  onZone(redraw);
+  setInterval(() => rows.forEach((row) => row.tiles.forEach((tile) => tile.tick())), 1_000);
+  setInterval(drawAttention, 5_000);
+});

@@ -1,0 +1,57 @@
+// Times in the viewer's zone or in UTC: text, and axis ticks that fall on whole local hours and days.
+const HOUR = 3_600_000, DAY = 24 * HOUR;
+const STEPS = [HOUR / 60, HOUR / 12, HOUR / 6, HOUR / 4, HOUR / 2, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
+const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+const formats = new Map();
+const listeners = new Set();
+
+export const localZone = LOCAL;
+export let zone = localStorage.getItem("tower.zone") === "UTC" ? "UTC" : LOCAL;
+
+export function setZone(name) {
+  zone = name === "UTC" ? "UTC" : LOCAL;
+  localStorage.setItem("tower.zone", zone === "UTC" ? "UTC" : "local");
+  listeners.forEach((listener) => listener());
+}
+
+export const onZone = (listener) => listeners.add(listener);
+
+function format(options) {
+  const key = zone + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { timeZone: zone, hourCycle: "h23", ...options }));
+  return formats.get(key);
+}
+
+const clock = (ms) => format({ hour: "2-digit", minute: "2-digit" }).format(ms);
+const day = (ms) => format({ day: "numeric", month: "short" }).format(ms);
+
+export const full = (ms) => format({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(ms);
+// The time alone for today, else with its day.
+export const moment = (ms) => (day(ms) === day(Date.now()) ? clock(ms) : `${day(ms)}, ${clock(ms)}`);
+
+// What to add to UTC to get the zone's wall clock at that time, in ms.
+function offset(ms) {
+  const parts = Object.fromEntries(
+    format({ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" })
+      .formatToParts(ms)
+      .map((part) => [part.type, Number(part.value)]),
+  );
+  return Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) - Math.floor(ms / 1000) * 1000;
+}
+
+export function ticks({ start, end }) {
+  const span = end - start;
+  const step = STEPS.find((each) => span / each <= 8) ?? 30 * DAY;
+  const found = [];
+  for (let wall = Math.ceil((start + offset(start)) / step) * step; ; wall += step) {
+    // Twice, since the offset at the wall clock's own time may be another one where summer time begins or ends.
+    const at = wall - offset(wall - offset(wall));
+    if (at > end) return found;
+    if (at >= start) found.push(at);
+  }
+}
+
+export function tickText(ms, index, all) {
+  const days = all.length > 1 && all[1] - all[0] >= 0.9 * DAY;
+  return days || clock(ms) === "00:00" ? day(ms) : clock(ms);
+}

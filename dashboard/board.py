@@ -1,0 +1,184 @@
+"""The tiles of the fleet page: for each model and category what its number is, how it is, and since when.
+
+Made once for all viewers, from the store's series, whenever a model has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dashboard import states
+from dashboard.format import number, style_of
+from dashboard.series import NO_POINTS, Points
+from dashboard.states import Finding, Series, State
+from dashboard.store import Store
+from schemas.metrics import WINDOW_LENGTH_MS, Category
+
+SPARK_POINTS = 60
+_LABELS: dict[str, str] = {
+    "f1_score": "F1",
+    "f1_score_rolling_7d": "F1, rolling 7 days",
+    "rmse": "RMSE, rolling 7 days",
+    "latency_p99_ms": "Latency p99",
+    "error_rate": "Error rate",
+    "throughput_per_s": "Throughput",
+    "input_null_percentage": "Null inputs",
+    "conversion_rate": "Conversion rate",
+    "conversion_rate_uplift": "Uplift, 7 days",
+    "revenue": "Revenue, this hour",
+}
+_NOTHING: dict[Category, str] = {
+    Category.PERFORMANCE: "No labels yet",
+    Category.OPERATIONAL: "No predictions yet",
+    Category.DATA_QUALITY: "No features sent",
+    Category.BUSINESS: "No conversions or revenue reported",
+}
+_GRADES = {0: State.OK, 1: State.WARNING, 2: State.CRITICAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What a tile shows; times in epoch ms, 0 when unknown. Texts may hold names that came with the data: show them as text."""
+
+    model: str
+    category: str
+    state: str
+    label: str
+    number: str
+    unit: str
+    note: str
+    since: int
+    open_start: bool
+    spark: tuple[float, ...]
+    newest: int
+
+
+class Board:
+    """The newest tiles; `refresh` is for the ingestion thread, `tiles` for all."""
+
+    def __init__(self, store: Store, *, stale_after_ms: int, now_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._stale_after_ms = stale_after_ms
+        self._now_ms = now_ms
+        self._seen: dict[str, tuple[int, bool]] = {}
+        self._gaps: dict[str, float] = {}
+        self._tiles: dict[tuple[str, str], Tile] = {}
+
+    def tiles(self) -> list[Tile]:
+        """Return all tiles, by model and category."""
+        return list(self._tiles.values())
+
+    def of(self, model: str) -> list[Tile]:
+        """Return the tiles of one model, in the order of the categories."""
+        return [tile for (name, _), tile in list(self._tiles.items()) if name == model]
+
+    def refresh(self) -> None:
+        """Judge again each model that has changed, or has become stale."""
+        now = self._now_ms()
+        for model, (newest, changed) in self._store.models().items():
+            stale = bool(newest) and now - newest > max(self._stale_after_ms, 3 * self._gaps.get(model, 0.0))
+            if self._seen.get(model) == (changed, stale):
+                continue
+            self._seen[model] = (changed, stale)
+            series = self._store.fleet(model)
+            self._gaps[model] = states.usual_gap_ms(series)
+            for category in Category:
+                tile = make_tile(model, category, series, newest, stale=stale)
+                self._tiles[model, category] = _remember(self._tiles.get((model, category)), tile)
+
+
+def _remember(earlier: Tile | None, tile: Tile) -> Tile:
+    """Keep an earlier start of the same state, which the series no longer reach back to."""
+    if earlier is not None and earlier.state == tile.state and tile.open_start and earlier.since < tile.since:
+        return replace(tile, since=earlier.since, open_start=earlier.open_start)
+    return tile
+
+
+def make_tile(model: str, category: Category, series: Series, newest: int, *, stale: bool) -> Tile:
+    """Return the tile of one model and category; its number is the one that is worst, or else the headline."""
+    metric, dimension, points = _headline(category, series)
+    found = [finding for finding in _findings(category, series) if finding is not None]
+    worst = max(found, key=lambda finding: finding.grade, default=None)
+    if not len(points) and worst is None:
+        return Tile(model, category, State.NO_DATA, _NOTHING[category], "\u2013", "", "", 0, False, (), newest)
+    if worst is not None and worst.grade:
+        metric, dimension = worst.metric, worst.dimension
+        points = _series_to_show(series, metric, dimension)
+    text = number(float(points.value[-1]), style_of(metric))
+    label = _LABELS.get(metric, metric) + (f" \u00b7 {dimension.partition('=')[2]}" if dimension else "")
+    spark = tuple(float(f"{value:.6g}") for value in points.value[-SPARK_POINTS:])
+    tile = Tile(model, category, State.OK, label, text.number, text.unit, _note(worst, metric, points), 0, True, spark, newest)
+    if stale:
+        return replace(tile, state=State.STALE, since=newest, open_start=False)
+    if worst is None:
+        return replace(tile, note="Too few events to judge")
+    return replace(tile, state=_GRADES[worst.grade], since=worst.since_ms, open_start=worst.open_start)
+
+
+def _note(finding: Finding | None, metric: str, points: Points) -> str:
+    """Say why, and what is usual; for a healthy number its interval."""
+    if finding is not None and finding.grade:
+        usual = "\u202f".join(part for part in number(finding.usual, style_of(metric)) if part)
+        return finding.reason + ("" if np.isnan(finding.usual) else f"; usually {usual}")
+    low, high = float(points.low[-1]), float(points.high[-1])
+    if np.isnan(low) or np.isnan(high):
+        return ""
+    first, last = number(low, style_of(metric)), number(high, style_of(metric))
+    return f"95 %: {first.number} to {last.number} {last.unit}".rstrip()
+
+
+def _headline(category: Category, series: Series) -> tuple[str, str, Points]:
+    candidates: dict[Category, tuple[str, ...]] = {
+        Category.PERFORMANCE: ("f1_score_rolling_7d", "rmse"),
+        Category.OPERATIONAL: ("latency_p99_ms", "throughput_per_s"),
+        Category.DATA_QUALITY: ("input_null_percentage",),
+        Category.BUSINESS: ("conversion_rate_uplift", "conversion_rate", "revenue"),
+    }
+    for metric in candidates[category]:
+        for dimension in _dimensions(series, metric) if metric == "conversion_rate_uplift" else [""]:
+            points = _series_to_show(series, metric, dimension)
+            if len(points):
+                return metric, dimension, points
+    return "", "", NO_POINTS
+
+
+def _series_to_show(series: Series, metric: str, dimension: str) -> Points:
+    """Return what tile and sparkline show: rolling metrics by the hour, others in the finest window with enough events."""
+    if metric in ("f1_score_rolling_7d", "rmse", "conversion_rate_uplift"):
+        return series.get(("7d", dimension, metric), NO_POINTS)
+    if metric == "revenue":
+        return series.get(("1h", dimension, metric), NO_POINTS)
+    judged = states.judged_window(series, metric, dimension)
+    if len(judged):
+        return judged
+    windows = sorted(("10s", "1m", "1h"), key=lambda window: -WINDOW_LENGTH_MS[window])
+    return next((points for window in windows if len(points := series.get((window, dimension, metric), NO_POINTS))), NO_POINTS)
+
+
+def _dimensions(series: Series, metric: str) -> list[str]:
+    return sorted({dimension for _, dimension, name in series if name == metric})
+
+
+def _findings(category: Category, series: Series) -> Iterable[Finding | None]:
+    nan = float("nan")
+    if category is Category.PERFORMANCE:
+        rolling = series.get(("7d", "", "f1_score_rolling_7d"), NO_POINTS)
+        usual = float(rolling.value[-1]) if len(rolling) else nan
+        yield states.below(series, "f1_score", "", warning=usual - 0.03, critical=usual - 0.10, usual=usual, text="below the seven-day F1")
+        yield states.above(series, "rmse", "", warning=(0, 1.25), critical=(0, 1.6), text="above the day's median")
+    elif category is Category.OPERATIONAL:
+        yield states.above(series, "error_rate", "", warning=(0.02, 2), critical=(0.1, 5), text="above the day's median")
+        yield states.above(series, "latency_p99_ms", "", warning=(0, 1.5), critical=(0, 3), text="above the day's median")
+        yield states.fewer_than_yesterday(series)
+    elif category is Category.DATA_QUALITY:
+        for dimension in sorted(_dimensions(series, "input_null_percentage"), reverse=True):
+            yield states.above(series, "input_null_percentage", dimension, warning=(5, 3), critical=(20, 10), text="above the day's median")
+    else:
+        for variant in _dimensions(series, "conversion_rate_uplift"):
+            yield states.uplift_below_zero(series, variant)
+        usual = states.day_median(series, "conversion_rate")
+        limits = {"warning": 0.7 * usual, "critical": 0.5 * usual, "usual": usual}
+        yield states.below(series, "conversion_rate", "", **limits, text="below the day's median")

@@ -1,0 +1,104 @@
+"""History from the lake: Parquet that the pipeline exports, read through an in-memory DuckDB."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from dashboard import retention
+from dashboard.scope import Scope
+from schemas.lake import export_manifest, wide_metrics_sql
+from schemas.metrics import ALL, MetricsMessage
+
+_ATTEMPTS = 5
+_FIELDS = MetricsMessage.__struct_fields__
+_FLEET_ROWS = "list_filter(rows, lambda r: list_contains($metrics, r.metric) AND NOT starts_with(r.dimension, 'class='))"
+_DETAIL_ROWS = (
+    """CASE WHEN "window" = '1m' THEN list_filter(rows, lambda r: r.dimension = '' AND list_contains($metrics, r.metric)) ELSE rows END"""
+)
+_SCOPES = """
+    SELECT DISTINCT model, model_version, segment FROM ({wide}) WHERE "window" = '1h' AND window_start >= make_timestamptz($since * 1000)
+"""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """`export.json`: up to which offset (exclusive) of each partition of `tower.metrics` the lake goes; times in ms."""
+
+    exported_at: int = 0
+    offsets: dict[str, int] = {}
+    newest_event_time: int = 0
+
+    def by_partition(self) -> dict[int, int]:
+        """Return the offsets by partition number."""
+        return {int(partition): offset for partition, offset in self.offsets.items()}
+
+
+def read_manifest(home: Path) -> Manifest:
+    """Return what the lake contains: nothing, when there was no export yet."""
+    try:
+        return msgspec.json.decode(export_manifest(home).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return Manifest()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Reads the lake under one home; each thread has its own."""
+
+    home: Path
+    connection: duckdb.DuckDBPyConnection
+
+    @classmethod
+    def of(cls, home: Path) -> History:
+        """Open an in-memory DuckDB with one thread, so that it leaves the processor to the others."""
+        return cls(home, duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "512MB"}))
+
+    def scopes(self) -> list[Scope]:
+        """Return all (model, version, segment) of the last week."""
+        since = read_manifest(self.home).newest_event_time - retention.DETAIL_SPAN_MS["7d"]
+        rows = self._select(_SCOPES, {"since": since})
+        return [Scope(str(model), str(version), str(segment)) for model, version, segment in rows]
+
+    def fleet(self) -> list[MetricsMessage]:
+        """Return the history of all models, all versions and segments together, as the fleet page needs it."""
+        where = "model_version = $version AND segment = $segment"
+        values = {"version": ALL, "segment": ALL, "metrics": sorted(retention.FLEET_METRICS)}
+        return self._messages(where, values, _FLEET_ROWS, retention.FLEET_SPAN_MS)
+
+    def detail(self, scope: Scope) -> list[MetricsMessage]:
+        """Return the history of one scope."""
+        where = "model = $model AND model_version = $version AND segment = $segment"
+        return self._messages(where, {**scope._asdict(), "metrics": sorted(retention.LINE_METRICS)}, _DETAIL_ROWS, retention.DETAIL_SPAN_MS)
+
+    def _messages(self, where: str, names: Mapping[str, object], rows: str, spans: Mapping[str, int]) -> list[MetricsMessage]:
+        newest = read_manifest(self.home).newest_event_time
+        since = " OR ".join(f"(\"window\" = '{window}' AND window_start >= make_timestamptz(${_key(window)} * 1000))" for window in spans)
+        # A rolling window starts its own length before it ends, so its start is that much older.
+        starts = {_key(window): newest - span - (retention.ROLLING_LENGTH_MS if window == "7d" else 0) for window, span in spans.items()}
+        select = f"""
+            SELECT model, model_version, segment, "window", epoch_ms(window_start), epoch_ms(window_end), status, revision,
+                   epoch_ms(updated_at), {rows}
+            FROM ({{wide}}) WHERE {where} AND ({since}) ORDER BY window_start
+        """
+        # msgspec checks each row against the message's type, as it does with messages of the topic.
+        return [msgspec.convert(dict(zip(_FIELDS, row, strict=True)), MetricsMessage) for row in self._select(select, {**names, **starts})]
+
+    def _select(self, sql: str, values: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
+        """Run a SELECT over `{wide}`; a file that was replaced by a newer export meanwhile makes it start again."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                yield from self.connection.execute(sql.format(wide=wide_metrics_sql(self.home)), values).fetchall()
+                return
+            except duckdb.IOException:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(0.1)
+
+
+def _key(window: str) -> str:
+    return f"since_{window}"

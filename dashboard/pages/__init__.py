@@ -1,0 +1,1 @@
+"""The pages: the fleet of all models, and one model in detail."""

@@ -1,0 +1,65 @@
+"""The lists beside the charts: nulls by feature, F1 by class, uplift by variant."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from dashboard.scope import Scope
+from dashboard.series import Points
+from dashboard.store import Store
+from dashboard.widgets.specs import VARIANT_SLOTS
+
+_MOST = 12
+
+
+class Breakdown(msgspec.Struct, frozen=True):
+    """One line of a list; `name` came with the data."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+def nulls_by_feature(store: Store, scope: Scope) -> list[Breakdown]:
+    """Return the newest hour's null percentage of the features with most nulls."""
+    rows = _newest(store, scope, "1h", "input_null_percentage", "feature=")
+    return sorted(rows, key=lambda row: (-row.value, row.name))[:_MOST]
+
+
+def by_class(store: Store, scope: Scope) -> list[Breakdown] | None:
+    """Return the newest F1 by class, weakest first; None for a model that has none (binary)."""
+    rows = _newest(store, scope, "7d", "f1_score", "class=")
+    return sorted(rows, key=lambda row: (row.value, row.name))[:_MOST] or None
+
+
+def uplifts(store: Store, scope: Scope) -> list[Breakdown]:
+    """Return the newest seven days' uplift of each variant."""
+    return sorted(_newest(store, scope, "7d", "conversion_rate_uplift", "variant="), key=lambda row: row.name)[:_MOST]
+
+
+def variants_of(store: Store, scope: Scope) -> list[str]:
+    """Return the variants that charts show, control first; `""` stands for all together when there is no experiment."""
+    columns = {*store.columns(scope, "1h"), *store.columns(scope, "7d")}
+    names = sorted({dimension.removeprefix("variant=") for dimension, metric in columns if metric == "conversion_rate" and dimension})
+    if not names:
+        return [""] if ("", "conversion_rate") in columns else []
+    # The slot of control stays free when there is none, so that no other variant takes its place.
+    return (["control"] + [name for name in names if name != "control"])[:VARIANT_SLOTS]
+
+
+def _newest(store: Store, scope: Scope, window: str, metric: str, prefix: str) -> list[Breakdown]:
+    found: list[tuple[str, Points]] = []
+    for dimension, name in store.columns(scope, window):
+        if name == metric and dimension.startswith(prefix):
+            found.append((dimension.removeprefix(prefix), store.detail(scope, window, dimension, metric)))
+    newest = max((int(points.times[-1]) for _, points in found if len(points)), default=0)
+    return [_row(name, points) for name, points in found if len(points) and points.times[-1] == newest]
+
+
+def _row(name: str, points: Points) -> Breakdown:
+    low, high = float(points.low[-1]), float(points.high[-1])
+    known = not (math.isnan(low) or math.isnan(high))
+    return Breakdown(name, float(points.value[-1]), low if known else None, high if known else None)

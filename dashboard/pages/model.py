@@ -1,0 +1,128 @@
+"""A model's page: four sections of live charts for one version and segment, or all."""
+
+from __future__ import annotations
+
+import msgspec
+from bokeh.document import Document
+from bokeh.models import Range1d
+from bokeh.models.annotations import Span
+
+from dashboard.board import Tile
+from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, uplifts, variants_of
+from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts, to_json
+from dashboard.scope import Scope
+from dashboard.widgets.charts import make_chart
+from dashboard.widgets.source import LiveSource
+from dashboard.widgets.specs import CHARTS, HOUR, MINUTE, ROLLING_SOURCE, lines_of
+
+_CLASSIFICATION, _REGRESSION = ["f1", "f1_hour"], ["error", "error_hour"]
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the browser picked."""
+
+    version: str = "*"
+    segment: str = "*"
+
+
+class ModelFacts(msgspec.Struct, frozen=True):
+    """What the browser is told beside the charts' columns. A breakdown that is null does not apply to the model."""
+
+    feed: FeedFacts
+    loading: bool
+    known: bool
+    newest: int
+    model: str
+    version: str
+    segment: str
+    versions: list[str]
+    segments: list[str]
+    names: dict[str, str]
+    hidden: list[str]
+    tiles: list[Tile]
+    nulls: list[Breakdown] | None
+    classes: list[Breakdown] | None
+    uplifts: list[Breakdown] | None
+
+
+class ModelPage:
+    """Keeps one browser's charts of a model as the store has them."""
+
+    def __init__(self, doc: Document, services: Services, scope: Scope, now_ms: int) -> None:
+        self._services = services
+        self._scope = scope
+        self._sources = {name: LiveSource(name) for name in (MINUTE, HOUR, ROLLING_SOURCE)}
+        self._state = PageState(name="state")
+        self._open(scope)
+        self.pull()
+        day = Range1d(name="day", start=now_ms - 86_400_000, end=now_ms)
+        week = Range1d(name="week", start=now_ms - 7 * 86_400_000, end=now_ms)
+        cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
+        for spec in CHARTS:
+            doc.add_root(make_chart(spec, self._sources[spec.source].model, day if spec.source == MINUTE else week, cursor))
+        for root in (self._state, *(source.model for source in self._sources.values())):
+            doc.add_root(root)
+        doc.title = f"{scope.model} \u00b7 {services.settings.title}"
+        self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
+        services.viewers.add(doc, self.pull, self.close)
+
+    def close(self) -> None:
+        """The browser has gone."""
+        self._services.store.close(self._scope)
+
+    def _open(self, scope: Scope) -> None:
+        if self._services.store.open(scope):
+            self._services.loader.load(scope)
+
+    def _choose(self, text: str) -> None:
+        try:
+            choice = msgspec.json.decode(text, type=Choice)
+        except msgspec.DecodeError:
+            # Only a tampered page sends anything else; it keeps what it shows.
+            return
+        before, self._scope = self._scope, Scope(self._scope.model, choice.version, choice.segment)
+        self._open(self._scope)
+        self._services.store.close(before)
+        for source in self._sources.values():
+            source.reset()
+        self.pull()
+
+    def pull(self) -> None:
+        """Bring charts and facts up to date."""
+        store, scope = self._services.store, self._scope
+        variants = variants_of(store, scope)
+        for source in self._sources.values():
+            source.pull(store, scope, variants)
+        self._tell(variants)
+
+    def _tell(self, variants: list[str]) -> None:
+        store, scope = self._services.store, self._scope
+        versions, segments = store.names(scope.model)
+        rolling = {metric for _, metric in store.columns(scope, "7d")} | {metric for _, metric in store.columns(scope, "1h")}
+        hidden = _REGRESSION if "rmse" not in rolling else _CLASSIFICATION if "f1_score" not in rolling else []
+        facts = ModelFacts(
+            feed=feed_facts(self._services),
+            loading=not store.is_loaded(scope),
+            known=bool(rolling),
+            newest=store.models().get(scope.model, (0, 0))[0],
+            model=scope.model,
+            version=scope.version,
+            segment=scope.segment,
+            versions=versions,
+            segments=segments,
+            names=_variant_names(variants),
+            hidden=hidden,
+            tiles=self._services.board.of(scope.model),
+            nulls=nulls_by_feature(store, scope),
+            classes=None if hidden == _CLASSIFICATION else by_class(store, scope),
+            uplifts=uplifts(store, scope),
+        )
+        text = to_json(facts)
+        if text != self._state.facts:
+            self._state.facts = text
+
+
+def _variant_names(variants: list[str]) -> dict[str, str]:
+    lines = [line for source in (HOUR, ROLLING_SOURCE) for line in lines_of(source)]
+    slots = {line.key: line.variant_slot for line in lines if line.variant_slot is not None}
+    return {key: variants[slot] or "all" for key, slot in slots.items() if slot < len(variants)}

@@ -1,0 +1,54 @@
+"""What a page's server and browser sides tell each other, beside the charts' columns."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+from bokeh.core.properties import String
+from bokeh.model import DataModel
+
+from dashboard.board import Board
+from dashboard.feed import FeedStatus
+from dashboard.history_loader import HistoryLoader
+from dashboard.settings import DashboardSettings
+from dashboard.store import Store
+from dashboard.viewers import Viewers
+
+
+class PageState(DataModel):
+    """`facts`: JSON for the browser, replaced whole; `choice`: JSON from the browser."""
+
+    facts = String(default="{}")
+    choice = String(default="{}")
+
+
+class FeedFacts(msgspec.Struct, frozen=True):
+    """The feed's state, and since when (epoch ms)."""
+
+    state: str
+    since: int
+
+
+class Services(Protocol):
+    """What a page needs of the application."""
+
+    settings: DashboardSettings
+    store: Store
+    board: Board
+    viewers: Viewers
+    loader: HistoryLoader
+
+    def feed_status(self) -> FeedStatus:
+        """Return how the feed is."""
+
+
+def feed_facts(services: Services) -> FeedFacts:
+    """Return the feed's state for the browser."""
+    status = services.feed_status()
+    return FeedFacts(status.state, status.since_ms)
+
+
+def to_json(facts: msgspec.Struct) -> str:
+    """Return facts as JSON text."""
+    return msgspec.json.encode(facts).decode()

@@ -1,0 +1,184 @@
+"""Columnar series of one scope and window, keyed by `window_start`.
+
+A message on `tower.metrics` is the whole state of one window, so a point is replaced, never added
+to; all (dimension, metric) of a message share one time axis. Each row carries the stamp of its last
+change, so that a reader with a cursor (the largest stamp it has seen) pulls just what it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.metrics import MetricsMessage
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Column = tuple[str, str]
+"""(dimension, metric)"""
+Keep = Callable[[str, str], bool]
+"""Says whether a (dimension, metric) is kept."""
+
+VALUE, N, LOW, HIGH = range(4)
+_FIELDS = 4
+_FIRST_CAPACITY = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Some points of one series, times (ms) ascending; NaN where a number is missing."""
+
+    times: Ints
+    value: Floats
+    n: Floats
+    low: Floats
+    high: Floats
+    final: Bools
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def where(self, mask: Bools) -> Points:
+        """Return the points for which `mask` is true."""
+        return Points(self.times[mask], self.value[mask], self.n[mask], self.low[mask], self.high[mask], self.final[mask])
+
+
+_NOTHING = np.zeros(0)
+NO_POINTS = Points(_NOTHING.astype(np.int64), _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING.astype(np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Rows that changed after a cursor: `values` has one array (rows, 4) of value, n, low, high for each column asked for."""
+
+    times: Ints
+    final: Bools
+    values: dict[Column, Floats]
+
+
+class Frame:
+    """All series of one scope and window; rows older than `span_ms` before the newest are dropped.
+
+    At most `max_columns` series are kept; `dropped_columns` counts those beyond.
+    """
+
+    def __init__(self, span_ms: int, max_columns: int) -> None:
+        self._span_ms = span_ms
+        self.max_columns = max_columns
+        self.dropped_columns = 0
+        self.stamp = 0
+        self._first = self._last = 0
+        self._times: Ints = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
+        self._revision: Ints = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
+        self._updated: Ints = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
+        self._stamp: Ints = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
+        self._final: Bools = np.zeros(_FIRST_CAPACITY, dtype=np.bool_)
+        self._columns: dict[Column, Floats] = {}
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    @property
+    def times(self) -> Ints:
+        """Window starts in ms, ascending (a view: copy it before the lock is released)."""
+        return self._times[self._first : self._last]
+
+    @property
+    def columns(self) -> Iterable[Column]:
+        """The (dimension, metric) that have been seen."""
+        return self._columns.keys()
+
+    def upsert(self, message: MetricsMessage, stamp: int, keep: Keep) -> bool:
+        """Store the whole state of one window; return whether anything changed.
+
+        An older state than the one stored is ignored, so messages and history may arrive in any order.
+        A pipeline that was started afresh counts revisions from one again: its newer `updated_at` wins.
+        """
+        start = message.window_start
+        if len(self) and start <= self._times[self._last - 1] - self._span_ms:
+            return False
+        at = self._first + int(np.searchsorted(self.times, start))
+        if at < self._last and self._times[at] == start:
+            if message.revision <= self._revision[at] and message.updated_at <= self._updated[at]:
+                return False
+        else:
+            at = self._insert(at)
+            self._times[at] = start
+        self._revision[at], self._updated[at] = message.revision, message.updated_at
+        self._final[at] = message.status == "final"
+        self._stamp[at] = self.stamp = stamp
+        for column in self._columns.values():
+            column[at] = np.nan
+        for row in message.rows:
+            if keep(row.dimension, row.metric):
+                kept = self._column((row.dimension, row.metric))
+                if kept is not None:
+                    kept[at] = (row.value, row.n, np.nan if row.low is None else row.low, np.nan if row.high is None else row.high)
+        self._drop_old()
+        return True
+
+    def pull(self, wanted: Sequence[Column], cursor: int) -> Changes:
+        """Return copies of the rows stamped after `cursor`, for the wanted columns; a series never seen is all NaN."""
+        span = slice(self._first, self._last)
+        rows = np.flatnonzero(self._stamp[span] > cursor) + self._first
+        values: dict[Column, Floats] = {}
+        for key in wanted:
+            column = self._columns.get(key)
+            values[key] = np.full((len(rows), _FIELDS), np.nan) if column is None else column[rows]
+        return Changes(self._times[rows], self._final[rows], values)
+
+    def points(self, dimension: str, metric: str) -> Points:
+        """Return a copy of one series, without the windows in which it is missing."""
+        column = self._columns.get((dimension, metric))
+        if column is None:
+            return NO_POINTS
+        part = column[self._first : self._last]
+        have = ~np.isnan(part[:, VALUE])
+        rows = part[have]
+        final = self._final[self._first : self._last][have]
+        return Points(self.times[have], rows[:, VALUE], rows[:, N], rows[:, LOW], rows[:, HIGH], final)
+
+    def _column(self, key: Column) -> Floats | None:
+        column = self._columns.get(key)
+        if column is None:
+            if len(self._columns) >= self.max_columns:
+                self.dropped_columns += 1
+                return None
+            column = self._columns[key] = np.full((len(self._times), _FIELDS), np.nan)
+        return column
+
+    def _arrays(self) -> list[tuple[str, npt.NDArray[np.generic]]]:
+        return [(name, getattr(self, name)) for name in ("_times", "_revision", "_updated", "_stamp", "_final")]
+
+    def _insert(self, at: int) -> int:
+        """Make room for a row at `at`; return where it is now."""
+        if self._last == len(self._times):
+            at -= self._first
+            self._rebuild(max(_FIRST_CAPACITY, 2 * len(self)))
+        if at < self._last:
+            for _, array in self._arrays():
+                array[at + 1 : self._last + 1] = array[at : self._last].copy()
+            for column in self._columns.values():
+                column[at + 1 : self._last + 1] = column[at : self._last].copy()
+        self._last += 1
+        return at
+
+    def _rebuild(self, capacity: int) -> None:
+        size = len(self)
+        for name, array in self._arrays():
+            grown = np.zeros(capacity, dtype=array.dtype)
+            grown[:size] = array[self._first : self._last]
+            setattr(self, name, grown)
+        for key, column in self._columns.items():
+            grown_column = np.full((capacity, _FIELDS), np.nan)
+            grown_column[:size] = column[self._first : self._last]
+            self._columns[key] = grown_column
+        self._first, self._last = 0, size
+
+    def _drop_old(self) -> None:
+        oldest = self._times[self._last - 1] - self._span_ms
+        self._first += int(np.searchsorted(self.times, oldest, side="right"))

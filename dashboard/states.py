@@ -1,0 +1,159 @@
+"""When a number is a warning or critical, and since when: built-in rules, without configuration.
+
+Each rule looks at one series and grades each of its windows 0 (ok), 1 (warning) or 2 (critical),
+by the bound of the 95 % interval that speaks for the model, so that few events raise nothing. A
+grade counts once three windows in a row have at least it; one better window ends it.
+docs/dashboard.md tells the rules to operators: change both.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.series import NO_POINTS, Floats, Ints, Points
+from schemas.metrics import WINDOW_LENGTH_MS
+
+Series = Mapping[tuple[str, str, str], Points]
+"""The fleet's series of one model by (window, dimension, metric)."""
+
+ENOUGH = 30
+"""A window with fewer events is not judged."""
+IN_A_ROW = 3
+_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+_HOURS_FOR_MEDIAN = 3
+
+
+class State(enum.StrEnum):
+    """The state of a model in one category, in the order of attention."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    STALE = "stale"
+    NO_DATA = "no data"
+    OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: the grade now, since when (ms), whether it may be longer (`open_start`), and the usual value (or NaN)."""
+
+    metric: str
+    dimension: str
+    grade: int
+    since_ms: int
+    open_start: bool
+    reason: str
+    usual: float
+
+
+def judged_window(series: Series, metric: str, dimension: str = "") -> Points:
+    """Return the points with enough events of the finest window whose newest points have them."""
+    for window in ("10s", "1m", "1h"):
+        points = series.get((window, dimension, metric), NO_POINTS)
+        if len(points) and float(np.median(points.n[-10:])) >= ENOUGH:
+            return points.where(points.n >= ENOUGH)
+    return NO_POINTS
+
+
+def day_median(series: Series, metric: str, dimension: str = "") -> float:
+    """Return the median of the last 24 hours without the newest hour; NaN with less than three hours."""
+    points = series.get(("1h", dimension, metric), NO_POINTS)
+    if not len(points):
+        return float("nan")
+    newest = points.times[-1]
+    past = points.value[(points.times < newest) & (points.times >= newest - _DAY_MS)]
+    return float(np.median(past)) if len(past) >= _HOURS_FOR_MEDIAN else float("nan")
+
+
+def hold(grades: Ints, times: Ints) -> tuple[int, int, bool]:
+    """Return the grade now, when its run began (ms), and whether it may have begun before the first window.
+
+    `grades` and `times` (window starts) are of equal length, at least 1.
+    """
+    count = len(grades)
+    if count < IN_A_ROW:
+        return 0, int(times[0]), True
+    held = np.minimum.reduce([grades[lag : count - IN_A_ROW + 1 + lag] for lag in range(IN_A_ROW)])
+    now = int(held[-1])
+    others = np.flatnonzero(held != now)
+    if not len(others):
+        return now, int(times[0]), True
+    first = int(others[-1]) + 1
+    # `held[i]` is confirmed by window i + 2. A worse grade began with the first of its three windows, a better one with the last.
+    return now, int(times[first if now > held[first - 1] else first + IN_A_ROW - 1]), False
+
+
+Limit = tuple[float, float]
+"""A fixed value, and a multiple of the day's median: the larger one holds."""
+
+
+def above(series: Series, metric: str, dimension: str, *, warning: Limit, critical: Limit, text: str) -> Finding | None:
+    """Grade a series for which more is worse. A limit that is a multiple alone says nothing without a median."""
+    points = judged_window(series, metric, dimension)
+    if not len(points):
+        return None
+    usual = day_median(series, metric, dimension)
+    limits = [max(fixed, 0.0 if np.isnan(usual) else times * usual) for fixed, times in (warning, critical)]
+    if np.isnan(usual) and warning[0] == 0:
+        return Finding(metric, dimension, 0, int(points.times[0]), True, "", usual)
+    sure = np.where(np.isnan(points.low), points.value, points.low)
+    grades = (sure > limits[0]).astype(np.int64) + (sure > limits[1])
+    return _finding(metric, dimension, grades, points.times, text, usual)
+
+
+def below(series: Series, metric: str, dimension: str, *, warning: float, critical: float, text: str, usual: float) -> Finding | None:
+    """Grade a series for which less is worse: limits are absolute; `usual` NaN means that nothing can be said yet."""
+    points = judged_window(series, metric, dimension)
+    if not len(points):
+        return None
+    if np.isnan(usual):
+        return Finding(metric, dimension, 0, int(points.times[0]), True, "", usual)
+    sure = np.where(np.isnan(points.high), points.value, points.high)
+    grades = (sure < warning).astype(np.int64) + (sure < critical)
+    return _finding(metric, dimension, grades, points.times, text, usual)
+
+
+def fewer_than_yesterday(series: Series) -> Finding | None:
+    """Grade throughput against the same hour a day before: below a quarter of it is a warning."""
+    points = judged_window(series, "throughput_per_s")
+    hours = series.get(("1h", "", "throughput_per_s"), NO_POINTS)
+    if not len(points) or not len(hours):
+        return None
+    expected = _value_at(hours, (points.times - _DAY_MS) // _HOUR_MS * _HOUR_MS)
+    grades = (points.value < 0.25 * expected).astype(np.int64)
+    return _finding("throughput_per_s", "", grades, points.times, "less than a quarter of the same hour yesterday", float(expected[-1]))
+
+
+def uplift_below_zero(series: Series, variant: str) -> Finding | None:
+    """Grade a variant: its seven-day uplift's interval lies wholly below zero."""
+    points = series.get(("7d", variant, "conversion_rate_uplift"), NO_POINTS)
+    if not len(points):
+        return None
+    grades = (points.high < 0).astype(np.int64)
+    ends = points.times + WINDOW_LENGTH_MS["7d"]
+    return _finding("conversion_rate_uplift", variant, grades, ends, "converts worse than control, 95 % sure", float("nan"))
+
+
+def _finding(metric: str, dimension: str, grades: Ints, times: Ints, text: str, usual: float) -> Finding:
+    grade, since, open_start = hold(grades, times)
+    return Finding(metric, dimension, grade, since, open_start, text if grade else "", usual)
+
+
+def _value_at(points: Points, times: Ints) -> Floats:
+    at = np.searchsorted(points.times, times)
+    at = np.minimum(at, len(points) - 1)
+    return np.where(points.times[at] == times, points.value[at], np.nan)
+
+
+def usual_gap_ms(series: Series) -> float:
+    """Return the usual time between two windows with data, from minutes or else hours; 0 when unknown."""
+    for window in ("1m", "1h"):
+        times = series.get((window, "", "prediction_volume"), NO_POINTS).times
+        if len(times) >= IN_A_ROW:
+            return float(np.median(np.diff(times)))
+    return 0.0

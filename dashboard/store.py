@@ -1,0 +1,209 @@
+"""All that the dashboard knows, shared by the ingestion thread, the history loader and the pages.
+
+Every public method takes the lock for a short time, so that pages are never kept waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from dashboard import retention
+from dashboard.scope import Scope
+from dashboard.series import Changes, Column, Frame, Points
+from dashboard.tail import Tail
+from schemas.metrics import ALL, MetricsMessage
+
+_decode = msgspec.json.Decoder(MetricsMessage).decode
+_FINE = ("10s", "1m")
+NAMES_LIMIT = 2_000
+"""At most so many versions, and segments, of a model can be picked."""
+
+
+@dataclass(slots=True)
+class ModelFacts:
+    """What is known of a model beside its numbers; times in epoch ms."""
+
+    versions: set[str] = field(default_factory=set)
+    segments: set[str] = field(default_factory=set)
+    newest_event_ms: int = 0
+    changed: int = 0
+
+
+@dataclass(slots=True)
+class _Open:
+    """A scope in detail: its frames by window, how many pages show it, and whether its history is in."""
+
+    frames: dict[str, Frame]
+    viewers: int = 0
+    loaded: bool = False
+    complete: bool = True
+
+
+class Store:
+    """Series of the fleet and of opened scopes; `version` grows with every change."""
+
+    def __init__(self, *, model_limit: int = 500, open_scopes: int = 32) -> None:
+        self._lock = threading.Lock()
+        self._fleet: dict[str, dict[str, Frame]] = {}
+        self._open: OrderedDict[Scope, _Open] = OrderedDict()
+        self._models: dict[str, ModelFacts] = {}
+        self._model_limit = model_limit
+        self._open_limit = open_scopes
+        self._tail = Tail()
+        self._exported: dict[int, int] = {}
+        self.version = 0
+        self.models_refused = 0
+
+    def receive(self, key: bytes, value: bytes, partition: int, offset: int) -> None:
+        """Take a message of the topic; raises msgspec.DecodeError when it is none of ours."""
+        model, version, segment, window, _ = msgspec.json.decode(key, type=tuple[str, str, str, str, int])
+        scope = Scope(model, version, segment)
+        with self._lock:
+            if not self._know(scope):
+                return
+            if window in retention.DETAIL_SPAN_MS and offset >= self._exported.get(partition, 0):
+                self._tail.add(key, scope, value, partition, offset)
+            if scope.whole_model or scope in self._open:
+                self._apply(scope, _decode(value))
+
+    def load(self, scope: Scope, messages: Iterable[MetricsMessage]) -> None:
+        """Take messages of the lake."""
+        for message in messages:
+            with self._lock:
+                if self._know(scope):
+                    self._apply(scope, message)
+
+    def know(self, scopes: Iterable[Scope]) -> None:
+        """Take the names of scopes that the lake has."""
+        with self._lock:
+            for scope in scopes:
+                self._know(scope)
+            self.version += 1
+
+    def exported(self, offsets: Mapping[int, int]) -> list[Scope]:
+        """Take word of a newer export; return the open scopes whose history should be read again, since the tail had a hole."""
+        with self._lock:
+            self._exported = dict(offsets)
+            self._tail.exported(offsets)
+            if not self._tail.complete_after(offsets):
+                return []
+            again = [scope for scope, opened in self._open.items() if not opened.complete]
+            for scope in again:
+                self._open[scope].complete = True
+            return again
+
+    def open(self, scope: Scope) -> bool:
+        """Begin to keep a scope in detail; return whether its history must be read (and `loaded` called after that)."""
+        with self._lock:
+            opened = self._open.get(scope)
+            fresh = opened is None
+            if opened is None:
+                frames = {window: Frame(span, retention.DETAIL_COLUMNS) for window, span in retention.DETAIL_SPAN_MS.items()}
+                opened = self._open[scope] = _Open(frames, complete=self._tail.complete_after(self._exported))
+                for value in list(self._tail.of(scope)):
+                    self._apply(scope, _decode(value))
+            opened.viewers += 1
+            self._open.move_to_end(scope)
+            idle = [each for each, state in self._open.items() if state.viewers == 0]
+            for each in idle[: max(0, len(self._open) - self._open_limit)]:
+                del self._open[each]
+            return fresh
+
+    def close(self, scope: Scope) -> None:
+        """A page no longer shows the scope; it is kept until others push it out."""
+        with self._lock:
+            self._open[scope].viewers -= 1
+
+    def loaded(self, scope: Scope) -> None:
+        """The history of the scope is in."""
+        with self._lock:
+            if scope in self._open:
+                self._open[scope].loaded = True
+                self.version += 1
+
+    def is_loaded(self, scope: Scope) -> bool:
+        """Say whether the history of an open scope is in."""
+        with self._lock:
+            return self._open[scope].loaded
+
+    def pull(self, scope: Scope, window: str, wanted: list[Column], cursor: int) -> tuple[Changes, int]:
+        """Return the changed rows of an open scope after `cursor`, and the next cursor."""
+        with self._lock:
+            frame = self._open[scope].frames[window]
+            return frame.pull(wanted, cursor), frame.stamp
+
+    def columns(self, scope: Scope, window: str) -> list[Column]:
+        """Return the (dimension, metric) of an open scope that have been seen."""
+        with self._lock:
+            return list(self._open[scope].frames[window].columns)
+
+    def detail(self, scope: Scope, window: str, dimension: str, metric: str) -> Points:
+        """Return one series of an open scope."""
+        with self._lock:
+            return self._open[scope].frames[window].points(dimension, metric)
+
+    def fleet(self, model: str) -> dict[tuple[str, str, str], Points]:
+        """Return the fleet's series of a model by (window, dimension, metric)."""
+        with self._lock:
+            frames = self._fleet.get(model, {})
+            return {(window, *column): frame.points(*column) for window, frame in frames.items() for column in frame.columns}
+
+    def models(self) -> dict[str, tuple[int, int]]:
+        """Return each model's newest event time (ms) and the version of its last change."""
+        with self._lock:
+            return {name: (facts.newest_event_ms, facts.changed) for name, facts in self._models.items()}
+
+    def names(self, model: str) -> tuple[list[str], list[str]]:
+        """Return the versions and the segments (`name=value`) of a model, sorted, without `*`."""
+        with self._lock:
+            facts = self._models.get(model, ModelFacts())
+            return sorted(facts.versions), sorted(facts.segments)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how much is kept, for the health page."""
+        with self._lock:
+            fleet = sum(len(list(frame.columns)) for frames in self._fleet.values() for frame in frames.values())
+            return {
+                "models": len(self._models),
+                "models_refused": self.models_refused,
+                "fleet_series": fleet,
+                "open_scopes": len(self._open),
+                "tail_bytes": self._tail.size,
+            }
+
+    def _know(self, scope: Scope) -> bool:
+        facts = self._models.get(scope.model)
+        if facts is None:
+            if len(self._models) >= self._model_limit:
+                self.models_refused += 1
+                return False
+            facts = self._models[scope.model] = ModelFacts()
+        for names, name in ((facts.versions, scope.version), (facts.segments, scope.segment)):
+            if name != ALL and len(names) < NAMES_LIMIT:
+                names.add(name)
+        return True
+
+    def _apply(self, scope: Scope, message: MetricsMessage) -> None:
+        stamp = self.version + 1
+        changed = False
+        if scope.whole_model and (span := retention.FLEET_SPAN_MS.get(message.window)):
+            frames = self._fleet.setdefault(scope.model, {})
+            frame = frames.get(message.window)
+            if frame is None:
+                frame = frames[message.window] = Frame(span, retention.FLEET_COLUMNS)
+            changed |= frame.upsert(message, stamp, retention.keeps_for_fleet)
+        opened = self._open.get(scope)
+        if opened is not None and message.window in opened.frames:
+            keep = retention.keeps_minute_detail if message.window == "1m" else retention.keeps_all
+            changed |= opened.frames[message.window].upsert(message, stamp, keep)
+        if changed:
+            self.version = stamp
+            facts = self._models[scope.model]
+            facts.changed = stamp
+            if message.window in _FINE:
+                facts.newest_event_ms = max(facts.newest_event_ms, min(message.window_end, max(message.updated_at, message.window_start)))

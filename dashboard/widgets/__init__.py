@@ -1,0 +1,1 @@
+"""What pages are made of: live sources, charts and their specifications."""

@@ -1,0 +1,99 @@
+"""A chart source that follows the store: pulls what it lacks, and patches, appends or replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from bokeh.models import ColumnDataSource
+
+from dashboard.delta import Append, Mirror
+from dashboard.retention import shown_rows
+from dashboard.scope import Scope
+from dashboard.series import HIGH, LOW, VALUE, Bools, Changes, Column, Floats, Ints
+from dashboard.store import Store
+from dashboard.widgets.specs import WINDOW_OF, Line, column_of, lines_of, shown_at
+from schemas.metrics import WINDOW_LENGTH_MS
+
+_GAPS = 10
+"""So many windows without data break a line."""
+_HOUR_MS = 3_600_000
+Columns = dict[str, Floats]
+_NO_TIMES: Ints = np.zeros(0, dtype=np.int64)
+
+
+class LiveSource:
+    """The columns of one window for all charts that read it.
+
+    For each line `key`: the value, `key_final` (NaN while provisional), and with a band `key_low` and `key_high`; `t` is where it
+    is drawn (epoch ms) and `open` 1 while provisional.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._window = WINDOW_OF[name]
+        self._lines = lines_of(name)
+        step = _HOUR_MS if self._window == "7d" else WINDOW_LENGTH_MS[self._window]
+        self._rollover = shown_rows(self._window)
+        self._mirror = Mirror(rollover=self._rollover, length_ms=step, gap_ms=_GAPS * step)
+        self._cursor = 0
+        self._variants: list[str] = []
+        self.model = ColumnDataSource(name=name, data=self._columns(_no_changes(self._wanted()), self._mirror.replace(_NO_TIMES)))
+
+    def reset(self) -> None:
+        """Begin anew, as for another scope; the next pull replaces all."""
+        self._cursor = 0
+        self._mirror.clear()
+
+    def pull(self, store: Store, scope: Scope, variants: list[str]) -> bool:
+        """Bring the source up to date; return whether anything was sent."""
+        if variants != self._variants:
+            self._variants = list(variants)
+            self.reset()
+        whole = self._cursor == 0
+        changes, cursor = store.pull(scope, self._window, self._wanted(), self._cursor)
+        self._cursor = cursor
+        if not len(changes.times) and not (whole and len(self.model.data["t"])):
+            return False
+        step = None if whole else self._mirror.plan(changes.times)
+        if step is None:
+            everything, self._cursor = store.pull(scope, self._window, self._wanted(), 0)
+            self.model.data = dict(self._columns(everything, self._mirror.replace(everything.times)))
+            return True
+        if step.patch:
+            rows = self._columns(changes, Append(changes.times, np.arange(len(changes.times))))
+            del rows["t"]
+            self.model.patch({name: [(shown, values[pulled]) for shown, pulled in step.patch] for name, values in rows.items()})
+        if len(step.append.times):
+            self.model.stream(dict(self._columns(changes, step.append)), self._rollover)
+        return True
+
+    def _wanted(self) -> list[Column]:
+        return [column for line in self._lines if (column := column_of(line, self._variants)) is not None]
+
+    def _columns(self, changes: Changes, rows: Append) -> Columns:
+        """Return the columns of `rows`; an index of -1 is an empty row."""
+        empty = rows.take < 0
+        take = np.where(empty, 0, rows.take)
+
+        def taken(values: Floats) -> Floats:
+            return np.where(empty, np.nan, values[take]) if len(values) else np.full(len(take), np.nan)
+
+        final = changes.final[take] & ~empty if len(changes.final) else np.zeros(len(take), dtype=np.bool_)
+        columns: Columns = {"t": rows.times.astype(np.float64) + shown_at(self._window), "open": np.where(final | empty, 0.0, 1.0)}
+        for line in self._lines:
+            columns.update(self._line(line, changes, taken, final))
+        return columns
+
+    def _line(self, line: Line, changes: Changes, taken: Callable[[Floats], Floats], final: Bools) -> Columns:
+        column = column_of(line, self._variants)
+        values = np.full((len(changes.times), 4), np.nan) if column is None else changes.values[column]
+        value = taken(values[:, VALUE])
+        columns = {line.key: value, f"{line.key}_final": np.where(final, value, np.nan)}
+        if line.band:
+            columns |= {f"{line.key}_low": taken(values[:, LOW]), f"{line.key}_high": taken(values[:, HIGH])}
+        return columns
+
+
+def _no_changes(wanted: list[Column]) -> Changes:
+    nothing = np.zeros(0)
+    return Changes(nothing.astype(np.int64), nothing.astype(np.bool_), {column: np.zeros((0, 4)) for column in wanted})

@@ -1,0 +1,172 @@
+"""The charts of a model's page: what each shows, from which window, and what it says while it has nothing to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.format import style_of
+from dashboard.series import Column
+from schemas.metrics import WINDOW_LENGTH_MS, Category
+
+MINUTE, HOUR, ROLLING_SOURCE = "minute", "hour", "rolling"
+WINDOW_OF = {MINUTE: "1m", HOUR: "1h", ROLLING_SOURCE: "7d"}
+VARIANT_SLOTS = 4
+"""Variants of an experiment that charts show: control and three others."""
+_DAY, _WEEK = "24 hours, by minute", "7 days, by hour"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: `key` names its columns in the source, `slot` its colour; the label of a variant's line comes with the data."""
+
+    key: str
+    metric: str
+    label: str
+    slot: int
+    band: bool = False
+    variant_slot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSpec:
+    """`style` as in `dashboard.format.number`; `floor` 0 pins the axis there, `ceiling` likewise; `zero_line` draws it."""
+
+    name: str
+    title: str
+    section: Category
+    source: str
+    lines: tuple[Line, ...]
+    empty: str
+    height: int = 190
+    floor: float | None = None
+    ceiling: float | None = None
+    zero_line: bool = False
+    bars: bool = False
+
+    @property
+    def style(self) -> str:
+        """How values are written."""
+        return style_of(self.lines[0].metric)
+
+    @property
+    def range(self) -> str:
+        """What the time axis covers."""
+        return _DAY if self.source == MINUTE else _WEEK
+
+
+def _variants(key: str, metric: str, first: int) -> tuple[Line, ...]:
+    return tuple(Line(f"{key}_{slot}", metric, "", slot + 1, band=True, variant_slot=slot) for slot in range(first, VARIANT_SLOTS))
+
+
+_P, _O, _Q, _B = Category.PERFORMANCE, Category.OPERATIONAL, Category.DATA_QUALITY, Category.BUSINESS
+_NO_LABELS, _NO_FEATURES = "No labels for this choice yet.", "No features are sent for this choice."
+_NO_PREDICTIONS = "No predictions for this choice in the last 24 hours."
+_NO_CONVERSIONS = "No conversions are reported."
+
+CHARTS: tuple[ChartSpec, ...] = (
+    ChartSpec("f1", "F1 score, rolling 7 days", _P, ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
+    ChartSpec("f1_hour", "F1 score, each hour", _P, HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS),
+    ChartSpec(
+        "error",
+        "Error of prediction, rolling 7 days",
+        _P,
+        ROLLING_SOURCE,
+        (Line("rmse", "rmse", "RMSE", 1, band=True), Line("mae", "mae", "MAE", 2, band=True)),
+        _NO_LABELS,
+        floor=0,
+    ),
+    ChartSpec(
+        "error_hour",
+        "Error of prediction, each hour",
+        _P,
+        HOUR,
+        (Line("rmse", "rmse", "RMSE", 1, band=True), Line("mae", "mae", "MAE", 2, band=True)),
+        _NO_LABELS,
+        floor=0,
+    ),
+    ChartSpec(
+        "coverage",
+        "Label coverage, rolling 7 days",
+        _P,
+        ROLLING_SOURCE,
+        (Line("coverage", "label_coverage", "Labelled", 3),),
+        _NO_LABELS,
+        height=120,
+        floor=0,
+        ceiling=1,
+    ),
+    ChartSpec(
+        "latency",
+        "Latency percentiles",
+        _O,
+        MINUTE,
+        (Line("p50", "latency_p50_ms", "p50", 3), Line("p95", "latency_p95_ms", "p95", 1), Line("p99", "latency_p99_ms", "p99", 2)),
+        "No response times are sent for this choice.",
+        floor=0,
+    ),
+    ChartSpec("throughput", "Throughput", _O, MINUTE, (Line("rate", "throughput_per_s", "Predictions", 1),), _NO_PREDICTIONS, floor=0),
+    ChartSpec("errors", "Error rate", _O, MINUTE, (Line("errors", "error_rate", "Errors", 2, band=True),), _NO_PREDICTIONS, floor=0),
+    ChartSpec(
+        "nulls",
+        "Null inputs, all features",
+        _Q,
+        MINUTE,
+        (Line("nulls", "input_null_percentage", "Nulls", 1, band=True),),
+        _NO_FEATURES,
+        floor=0,
+    ),
+    ChartSpec(
+        "repeats",
+        "Duplicates and late events",
+        _Q,
+        HOUR,
+        (Line("duplicates", "duplicate_predictions", "Duplicates", 1), Line("late", "late_events", "Late events", 2)),
+        "No duplicates and no late events in seven days.",
+        floor=0,
+    ),
+    ChartSpec(
+        "conversion", "Conversion rate by variant", _B, HOUR, _variants("conversion", "conversion_rate", 0), _NO_CONVERSIONS, floor=0
+    ),
+    ChartSpec(
+        "uplift",
+        "Conversion uplift against control, rolling 7 days",
+        _B,
+        ROLLING_SOURCE,
+        _variants("uplift", "conversion_rate_uplift", 1),
+        "No experiment: no variant beside control has known conversions.",
+        zero_line=True,
+    ),
+    ChartSpec(
+        "revenue",
+        "Revenue, each hour",
+        _B,
+        HOUR,
+        (Line("revenue", "revenue", "Revenue", 3),),
+        "No revenue is reported.",
+        floor=0,
+        bars=True,
+    ),
+)
+
+SECTION_TITLES: dict[Category, str] = {_P: "Performance", _O: "Operational", _Q: "Data quality", _B: "Business"}
+
+
+def lines_of(source: str) -> list[Line]:
+    """Return the distinct lines that read a source."""
+    found = {line.key: line for spec in CHARTS if spec.source == source for line in spec.lines}
+    return list(found.values())
+
+
+def column_of(line: Line, variants: list[str]) -> Column | None:
+    """Return the (dimension, metric) of a line; None for a variant that the model does not have."""
+    if line.variant_slot is None:
+        return "", line.metric
+    if line.variant_slot >= len(variants):
+        return None
+    return f"variant={variants[line.variant_slot]}" if variants[line.variant_slot] else "", line.metric
+
+
+def shown_at(window: str) -> int:
+    """Return where in a window (ms after its start) its point is drawn: the middle, or the end of a rolling one."""
+    length = WINDOW_LENGTH_MS[window]
+    return length if window == "7d" else length // 2
