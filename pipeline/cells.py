@@ -18,15 +18,16 @@ LATE                                                predictions read when the wi
 LABELLED                                            predictions with a label
 CONFUSION         predicted class    actual class   labelled predictions
 ERROR_COUNT                                         pairs of numbers (prediction, label)
-ERROR_ABSOLUTE                                      sum of |prediction - label|
-ERROR_SQUARED                                       sum of (prediction - label)**2
+ERROR_ABSOLUTE    limb                              sum of |prediction - label|
+ERROR_SQUARED     limb                              sum of (prediction - label)**2
 OUTCOME_KNOWN     variant id                        predictions whose `converted` is known
 CONVERTED         variant id                        those that converted
 REVENUE_COUNT                                       predictions with revenue
-REVENUE                                             sum of revenue
+REVENUE           limb                              sum of revenue
 UNMATCHED                                           outcomes whose prediction never came
 
-Ids are indices into `Names`. Values are float64: counts stay exact up to 2**53.
+Sums that corrections take back from are exact: see `pipeline.exact` for their limbs; in a `PaneBatch` they
+have been put together, in the cell with limb 0. Ids are indices into `Names`. Values are float64: counts stay exact up to 2**53.
 """
 
 from __future__ import annotations

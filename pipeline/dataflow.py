@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event as Flag
@@ -34,7 +34,7 @@ _PUBLISHER = "publisher"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a dataflow needs to know. `newest` is the largest event time that any shard has seen."""
+    """What a dataflow is to do. `newest` is the largest event time that any shard has seen; `drain` publishes all at the end."""
 
     home: Path
     kafka: KafkaSettings
@@ -44,9 +44,21 @@ class Job:
     assignment: Assignment
     newest: int
     drain: bool
+
+
+@dataclass(slots=True)
+class Run:
+    """One process's run of a job: `stopping` ends its sources, `clock` returns epoch milliseconds."""
+
     stopping: Flag
     clock: Callable[[], int]
-    failures: list[BaseException]
+    failures: list[Exception] = field(default_factory=list)
+
+    def failed(self, error: Exception) -> None:
+        """Keep an error of a step, and log it: Bytewax wraps it, and in a cluster drops it."""
+        self.failures.append(error)
+        if not isinstance(error, TowerError):
+            log.error("a step of the dataflow failed", exc_info=error)
 
 
 def shard_folder(home: Path, shard: int) -> Path:
@@ -54,32 +66,25 @@ def shard_folder(home: Path, shard: int) -> Path:
     return home / "state" / f"shard-{shard}"
 
 
-def build(job: Job) -> Dataflow:
+def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
-    source = KafkaPartitions(job.kafka, job.assignment, job.stopping, idle_after_ms=job.settings.idle_after_ms)
+    source = KafkaPartitions(job.kafka, job.assignment, run.stopping, idle_after_ms=job.settings.idle_after_ms)
     flow = Dataflow("control_tower")
     batches = op.input("read", flow, source)
-    routed = op.flat_map("decode_and_route", batches, _Router(job))
-    updates = op.stateful_batch("shard", routed, lambda _: _ShardStep(job))
-    op.output("publish", op.map("to_publisher", updates, lambda item: (_PUBLISHER, item[1])), _PublisherSink(job))
+    routed = op.flat_map("decode_and_route", batches, _Router(job, run))
+    updates = op.stateful_batch("shard", routed, lambda _: _ShardStep(job, run))
+    op.output("publish", op.map("to_publisher", updates, lambda item: (_PUBLISHER, item[1])), _PublisherSink(job, run))
     return flow
-
-
-def _logged(job: Job, error: BaseException) -> BaseException:
-    """Keep an error for the end: Bytewax wraps it, and in a cluster it drops it."""
-    job.failures.append(error)
-    job.stopping.set()
-    log.error("%s", error, exc_info=not isinstance(error, TowerError))
-    return error
 
 
 class _Router:
     """Decodes a batch, sends off its dead letters, and splits the rest by shard."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, run: Run) -> None:
         self._job = job
+        self._run = run
         self._keys = shard_keys(job.shards, job.workers)
-        self._reader = EventReader(job.settings, job.clock, job.newest)
+        self._reader = EventReader(job.settings, run.clock, job.newest)
         self._office: DeadLetterOffice | None = None
 
     def __call__(self, batch: RawBatch) -> Iterable[tuple[str, Slice]]:
@@ -87,12 +92,13 @@ class _Router:
             intake = self._reader.read(batch)
             if intake.dead:
                 if self._office is None:
-                    producer = AcknowledgedProducer(self._job.kafka, lambda: not self._job.stopping.is_set())
-                    self._office = DeadLetterOffice(producer, self._job.clock)
+                    producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.stopping.is_set())
+                    self._office = DeadLetterOffice(producer, self._run.clock)
                 self._office.send(intake.dead)
             return zip(self._keys, slices(intake.progress, intake.predictions, intake.outcomes, self._job.shards))
         except Exception as error:
-            raise _logged(self._job, error)
+            self._run.failed(error)
+            raise
 
 
 class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
@@ -101,8 +107,9 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
     Between commits it emits None, the tick by which the publisher knows that time has passed.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, run: Run) -> None:
         self._job = job
+        self._run = run
         self._shard: Shard | None = None
 
     def on_batch(self, values: list[Slice]) -> tuple[list[PaneUpdate | None], bool]:
@@ -118,7 +125,8 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
                     updates.append(self._shard.commit())
             return updates or [None], StatefulBatchLogic.RETAIN
         except Exception as error:
-            raise _logged(self._job, error)
+            self._run.failed(error)
+            raise
 
     def on_notify(self) -> tuple[list[PaneUpdate | None], bool]:
         """Commit when it is time, though nothing new has come."""
@@ -144,7 +152,8 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
         try:
             return [self._shard.commit() if self._shard else None], discard
         except Exception as error:
-            raise _logged(self._job, error)
+            self._run.failed(error)
+            raise
 
     def _opened(self, number: int) -> Shard:
         job = self._job
@@ -153,16 +162,17 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
             partitions.setdefault(topic, set()).add(partition)
         frozen = {topic: frozenset(numbers) for topic, numbers in partitions.items()}
         acknowledged = acknowledged_file(job.home)
-        return Shard(number, shard_folder(job.home, number), job.settings, frozen, job.clock, lambda: read_acknowledged(acknowledged, number))
+        return Shard(number, shard_folder(job.home, number), job.settings, frozen, self._run.clock, lambda: read_acknowledged(acknowledged, number))
 
 
 class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
     """Runs the publisher, which is single."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, run: Run) -> None:
         self._job = job
+        self._run = run
         self._publisher = Publisher(
-            job.home, job.kafka, job.settings, job.shards, job.clock, keep_waiting=lambda: job.drain or not job.stopping.is_set()
+            job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: job.drain or not run.stopping.is_set()
         )
 
     def write_batch(self, values: list[PaneUpdate | None]) -> None:
@@ -174,7 +184,8 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
             if self._publisher.due:
                 self._publisher.flush()
         except Exception as error:
-            raise _logged(self._job, error)
+            self._run.failed(error)
+            raise
 
     def snapshot(self) -> None:
         """Return nothing: the publisher has its own store."""
@@ -183,17 +194,19 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
     def close(self) -> None:
         """Publish what is left: all of it when the run ends because it has caught up."""
         try:
-            if not self._job.failures:
-                self._publisher.close(drain=self._job.drain and not self._job.stopping.is_set())
+            if not self._run.failures:
+                self._publisher.close(drain=self._job.drain and not self._run.stopping.is_set())
         except Exception as error:
-            raise _logged(self._job, error)
+            self._run.failed(error)
+            raise
 
 
 class _PublisherSink(FixedPartitionedSink[PaneUpdate | None, None]):
     """One partition on one worker of the cluster."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, run: Run) -> None:
         self._job = job
+        self._run = run
 
     def list_parts(self) -> list[str]:
         """Return the only partition."""
@@ -201,4 +214,4 @@ class _PublisherSink(FixedPartitionedSink[PaneUpdate | None, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _PublisherPart:
         """Return the publisher."""
-        return _PublisherPart(self._job)
+        return _PublisherPart(self._job, self._run)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.cells import Ints, Keys, Names
+from pipeline.exact import collapsed
 from pipeline.metrics import METRIC_NAMES, compute
 from pipeline.metrics.table import MetricTable, PaneBatch
 from pipeline.panes import LENGTH_MS, ROLLING_INDEX, WINDOWS, Cells, pane_scope, pane_start_ms, pane_window
@@ -49,6 +50,7 @@ class Published:
 
 def published(cells: Cells, names: Names, hints: Hints, moment: Moment) -> Published:
     """Return the metric rows of merged panes."""
+    cells = collapsed(cells)
     starts = np.flatnonzero(np.append(True, cells.pane[1:] != cells.pane[:-1])) if len(cells) else np.zeros(0, dtype=np.int64)
     panes = cells.pane[starts]
     index = np.repeat(np.arange(len(panes)), np.diff(np.append(starts, len(cells))))

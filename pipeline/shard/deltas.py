@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.cells import Floats, Ints, Keys, Kind, cell_keys, latency_buckets
+from pipeline.exact import limbs
 from pipeline.shard import records as r
 from pipeline.shard.records import Records
 from pipeline.shard.rows import NO_KEY_SET, PredictionRows
@@ -85,6 +86,10 @@ def _outcome_cells(records: Records, sign: float, task: Ints, class_ids: ClassId
         values = np.full(len(of), sign) if value is None else sign * value
         return Delta(of["profile"].astype(np.int64), of["created_at"].astype(np.int64), keys, values)
 
+    def sums(of: Records, kind: Kind, value: Floats) -> Delta:
+        rows, limb, number = limbs(value)
+        return cells(of[rows], kind, limb, value=number)
+
     labelled = records[(flags & r.HAS_LABEL) != 0]
     answered = labelled[~np.isnan(labelled["number"]) | (labelled["class"] != r.NO_CLASS)]
     is_number = ~np.isnan(answered["number"]) & ~np.isnan(answered["label_number"])
@@ -92,7 +97,9 @@ def _outcome_cells(records: Records, sign: float, task: Ints, class_ids: ClassId
     its_task = task[answered["profile"]]
     numeric = is_number & ((its_task == REGRESSION) | (as_float & ~np.isin(its_task, CLASS_TASKS)))
     pairs = answered[numeric]
-    error = pairs["number"] - pairs["label_number"]
+    with np.errstate(over="ignore"):  # an error beyond float64 is infinite, and counted as such
+        error = pairs["number"] - pairs["label_number"]
+        squared = error**2
     classes = answered[~numeric & (its_task != REGRESSION)]
     known = records[(flags & r.HAS_CONVERTED) != 0]
     converted = known[known["converted"] == 1]
@@ -101,12 +108,12 @@ def _outcome_cells(records: Records, sign: float, task: Ints, class_ids: ClassId
         cells(labelled, Kind.LABELLED),
         cells(classes, Kind.CONFUSION, _classes(classes, "class", "number", r.ANSWER_IS_FLOAT, class_ids), _labels(classes, class_ids)),
         cells(pairs, Kind.ERROR_COUNT),
-        cells(pairs, Kind.ERROR_ABSOLUTE, value=np.abs(error)),
-        cells(pairs, Kind.ERROR_SQUARED, value=error**2),
+        sums(pairs, Kind.ERROR_ABSOLUTE, np.abs(error)),
+        sums(pairs, Kind.ERROR_SQUARED, squared),
         cells(known, Kind.OUTCOME_KNOWN, known["variant"]),
         cells(converted, Kind.CONVERTED, converted["variant"]),
         cells(paid, Kind.REVENUE_COUNT),
-        cells(paid, Kind.REVENUE, value=paid["revenue"]),
+        sums(paid, Kind.REVENUE, paid["revenue"]),
     ]
 
 

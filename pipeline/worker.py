@@ -1,0 +1,38 @@
+"""One process of the dataflow: all of it, or a member of a cluster."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from threading import Event as Flag
+
+from bytewax._bytewax import cluster_main, run_main
+
+from pipeline.dataflow import Job, Run, build
+from schemas.errors import BrokerUnavailable
+
+log = logging.getLogger("tower.pipeline")
+_EPOCH = timedelta(milliseconds=100)
+"""Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""
+
+
+def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), process: int = 0) -> None:
+    """Run the dataflow until it is stopped or caught up; with `addresses`, as member number `process` of a cluster.
+
+    Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
+    """
+    run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000)
+    flow = build(job, run)
+    try:
+        if addresses:
+            cluster_main(flow, list(addresses), process, epoch_interval=_EPOCH, worker_count_per_proc=1)
+        else:
+            run_main(flow, epoch_interval=_EPOCH)
+    except BaseException as error:
+        failure = run.failures[0] if run.failures else error
+        if isinstance(failure, BrokerUnavailable) and stopping.is_set():
+            log.warning("%s", failure)  # told to stop while the broker was away: what was not sent is sent next time
+            return
+        raise failure from None
