@@ -70,7 +70,9 @@ def announcement(phase: Literal["begin", "end"], episode: Episode, scenario: str
     """Return the record of an episode that begins or ends at `at_ms`."""
     incident = episode.incident
     title, expected = describe(incident)
-    details = {key: value for key, value in msgspec.to_builtins(incident, enc_hook=int).items() if key not in ("kind", "model", "at", "for")}
+    details = {
+        key: value for key, value in msgspec.to_builtins(incident, enc_hook=int).items() if key not in ("kind", "model", "at", "for")
+    }
     kind = str(type(incident).__struct_config__.tag)
     return Announcement(phase, at_ms, scenario, incident.model, kind, title, expected, details)
 
