@@ -32,13 +32,13 @@ class Console:
             self._write(f"{text}\n")
 
     def progress(self, text: str) -> None:
-        """Show how far something is: in place on a terminal, and as a line every five seconds elsewhere."""
+        """Show how far something is: in place on a terminal, and as a line every ten seconds elsewhere."""
         with self._mutex:
             now = self._clock()
             if self._out.isatty():
                 self._write(f"\r\x1b[K[{now - self._start:6.1f} s] {text}")
                 self._open_progress = True
-            elif now - self._last_progress >= 5.0:
+            elif now - self._last_progress >= 10.0:
                 self._last_progress = now
                 self._write(f"[{now - self._start:6.1f} s] {text}\n")
 

@@ -28,6 +28,6 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
 
     WRITERS[options.format](run_query(home, options.sql), sys.stdout)
     sys.stdout.flush()
-    if not any(metrics_folder(home).glob("window=*/*.parquet")):
+    if "metrics" in options.sql.lower() and not any(metrics_folder(home).glob("window=*/*.parquet")):
         print(f"tower: there are no metrics in {home} yet - start ./tower demo or ./tower pipeline, they come within 30 s", file=sys.stderr)
     return 0

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
             announced = False
             while True:
                 parts.tend()
-                if not announced and answers(address):
+                if not announced and answers(f"{address}/health"):
                     announced = True
                     console.line(f"dashboard at {address}; Ctrl-C stops everything")
                 time.sleep(TICK_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import webbrowser
@@ -19,6 +20,7 @@ from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings
 
 TICK_S = 0.2
+_HOW_FAR = re.compile(r"\d+:\d\d  |history: .* of ")
 _SEED = 1
 _DEADLINE_S = 180.0
 # The newest window of 10 s may have begun just now, and the load starts with a ramp.
@@ -81,7 +83,7 @@ class Demo:
         if history is None:
             return
         arguments = ("loadgen", SCENARIO, f"--history={DAYS:g}", f"--until={history.until_ms}", f"--seed={history.seed}")
-        part = self._supervisor.start(PartSpec("history", arguments, repeats=False), show=True)
+        part = self._supervisor.start(PartSpec("history", arguments, repeats=False), show=self._show)
         self._wait_for_end(part)
         note_done(self._config.home, history)
         self._console.line(f"history replayed: {DAYS:g} days")
@@ -90,7 +92,14 @@ class Demo:
         arguments = ["loadgen", SCENARIO]
         if self._options.rate is not None:
             arguments.append(f"--rate={self._options.rate}")
-        self._supervisor.start(PartSpec("loadgen", tuple(arguments)), show=True)
+        self._supervisor.start(PartSpec("loadgen", tuple(arguments)), show=self._show)
+
+    def _show(self, line: str) -> None:
+        """Show what the load generator says: how far it is in one place, its announcements line by line."""
+        if _HOW_FAR.match(line):
+            self._console.progress(line)
+        else:
+            self._console.plain(line)
 
     def _run_on(self) -> None:
         duration = self._options.duration_s
@@ -112,7 +121,7 @@ class Demo:
 
     def _tend(self) -> None:
         self._supervisor.tend()
-        if not self._dashboard_answers and answers(self._address):
+        if not self._dashboard_answers and answers(f"{self._address}/health"):
             self._dashboard_answers = True
             self._console.line(f"dashboard at {self._address}")
         time.sleep(TICK_S)

@@ -51,6 +51,6 @@ def _check_port(config: Config) -> Finding:
     host, port = config.dashboard.host, config.dashboard.port
     if port_is_free(host, port):
         return Finding("dashboard", True, f"is not running; port {port} is free")
-    if answers(f"http://127.0.0.1:{port}"):
+    if answers(f"http://127.0.0.1:{port}/health"):
         return Finding("dashboard", True, f"answers on port {port}")
-    return Finding("dashboard", False, f"port {port} is taken by something that is no web server", "set dashboard.port to another one")
+    return Finding("dashboard", False, f"port {port} is taken by something else", "set dashboard.port to another one")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -32,7 +32,7 @@ class Supervisor:
         self._environment = environment
         self._console = console
         self._parts: list[Part] = []
-        self._followers: dict[str, LogFollower] = {}
+        self._followers: dict[str, tuple[LogFollower, Callable[[str], None]]] = {}
         self._lock: FileLock | None = None
 
     def __enter__(self) -> Supervisor:
@@ -46,14 +46,14 @@ class Supervisor:
         if self._lock:
             self._lock.release()
 
-    def start(self, spec: PartSpec, *, show: bool = False) -> Part:
-        """Start a part; with `show` its own lines go to the console too, else to its log alone."""
+    def start(self, spec: PartSpec, *, show: Callable[[str], None] | None = None) -> Part:
+        """Start a part; `show` gets each line that it writes, which else go to its log alone."""
         log = self._home / "logs" / f"{spec.name}.log"
         part = Part(PartSpec(spec.name, (*spec.arguments, *self._flags), spec.repeats), log, self._root, self._environment)
         part.start()
         self._parts.append(part)
         if show:
-            self._followers[spec.name] = LogFollower(log)
+            self._followers[spec.name] = (LogFollower(log), show)
         return part
 
     def tend(self) -> None:
@@ -69,9 +69,9 @@ class Supervisor:
                 self._ended(part, code)
             elif part.due():
                 part.start()
-                if part.spec.name in self._followers:
+                if (followed := self._followers.get(part.spec.name)) is not None:
                     # It writes a new log from now on.
-                    self._followers[part.spec.name] = LogFollower(part.log)
+                    self._followers[part.spec.name] = (LogFollower(part.log), followed[1])
 
     def running(self, part: Part) -> bool:
         """Say whether a part is still among those that are looked after; one that does not repeat leaves when it is done."""
@@ -94,10 +94,10 @@ class Supervisor:
         self._console.line(f"{name} {how}{': ' + words if words and code > 0 else ''}; starting it again in {delay:.0f} s")
 
     def _show(self, part: Part) -> None:
-        follower = self._followers.get(part.spec.name)
-        if follower:
+        if (followed := self._followers.get(part.spec.name)) is not None:
+            follower, show = followed
             for line in follower.new_lines():
-                self._console.plain(line)
+                show(line)
 
     def stop(self) -> None:
         """Stop all parts: the last ones first, politely, and after some seconds by force."""
