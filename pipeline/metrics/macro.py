@@ -1,12 +1,12 @@
 """Precision, recall and F1 where no class is the positive one: of each class, and their mean.
 
 The intervals of the means are MOVER intervals (see intervals.py) over those of the classes: the
-square of the distance from a mean of k values to its bound is sum(r_ij d_i d_j) / k**2, where d_i is the distance from
-class i's value to its own bound and r_ij the correlation of the values of classes i and j. Given
-how often each class was predicted, precisions are independent, and given how often each occurs,
-recalls are. F1 scores are not: their correlation is that of their multinomial delta-method
-covariance, as in K. Takahashi, K. Yamamoto, A. Kuchiba, T. Koyama: Confidence interval for
-micro-averaged F1 and macro-averaged F1 scores, Applied Intelligence 52, 2022. For large n the
+square of the distance from a mean of k values to its bound is sum(r_ij d_i d_j) / k**2, where d_i
+is the distance from class i's value to its own bound, and r_ij the correlation of the values of
+classes i and j. Given how often each class was predicted, precisions are independent, and given how
+often each occurs, recalls are. F1 scores are not: their correlation is that of their multinomial
+delta-method covariance, as in K. Takahashi, K. Yamamoto, A. Kuchiba, T. Koyama: Confidence interval
+for micro-averaged F1 and macro-averaged F1 scores, Applied Intelligence 52, 2022. For large n the
 interval of macro F1 is theirs; for small n theirs has no width where all are right.
 
 MOVER carries the skewness of the classes over to their mean, though a mean of many is less skewed.
