@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import datetime, timezone
-from operator import attrgetter
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import numpy as np
@@ -27,48 +26,46 @@ Source = TypeVar("Source", bound=Hashable)
 EARLIEST_MS = 946_684_800_000
 """The year 2000. Earlier times are seconds that were sent as milliseconds, or clocks that were never set."""
 _LARGEST_EXACT = 2**53
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_CLASS_TYPES = {str, bool}
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FEATURES: dict[str, str | bool | int | float | None] = {}
-
-_prediction_fields = attrgetter(
-    "prediction_id", "model", "model_version", "created_at", "response_time_ms", "status", "prediction", "features", "segments", "variant"
-)
-_outcome_fields = attrgetter("prediction_id", "model", "created_at", "label", "converted", "revenue_generated")
-
 
 def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: int) -> Predictions:
     """Return the columns of `events`. Raises Rejection for the first that breaks the contract."""
-    ids, models, versions, times, latencies, statuses, answers, features, segments, variants = zip(*map(_prediction_fields, events))
-    created_at = event_times(times)
-    error = np.array([status == "error" for status in statuses])
-    missing = np.array([answer is None for answer in answers]) & ~error
-    if missing.any():
+    models = [event.model for event in events]
+    answers = [event.prediction for event in events]
+    features = [event.features or _NO_FEATURES for event in events]
+    error = np.array([event.status == "error" for event in events])
+    if None in answers and (np.array([answer is None for answer in answers]) & ~error).any():
         raise Rejection("$.prediction", "expected a text, a number or a boolean, but it is missing (required when status is ok)")
     profile, profiles = _positions(
-        [(model, version, tuple(parts.items()) if parts else ()) for model, version, parts in zip(models, versions, segments)],
-        lambda raw: _profile(*raw, text_length),
+        [
+            (event.model, event.model_version, *parts, *parts.values()) if (parts := event.segments) else (event.model, event.model_version)
+            for event in events
+        ],
+        lambda raw: _profile(raw, text_length),
     )
     key_set, key_sets = _positions(
-        [(model, tuple(sent) if sent else ()) for model, sent in zip(models, features)],
+        [(model, *sent) for model, sent in zip(models, features, strict=True)],
         lambda raw: _key_set(raw, text_length),
     )
-    variant, variant_names = _positions([(model, name or "") for model, name in zip(models, variants)], _same)
-    nulls = [row for row, sent in enumerate(features) if sent and None in sent.values()]
-    null_pairs = [(row, (models[row], name)) for row in nulls for name, value in (features[row] or _NO_FEATURES).items() if value is None]
+    variant, variant_names = _positions([(event.model, event.variant or "") for event in events], _same)
+    nulls = [row for row, sent in enumerate(features) if None in sent.values()]
+    null_pairs = [(row, (models[row], name)) for row in nulls for name, value in features[row].items() if value is None]
     null_feature, null_features = _positions([pair for _, pair in null_pairs], _same)
     class_, classes = class_positions(models, answers, "prediction", text_length)
     number, written_as_float = numbers(answers, "prediction")
     return Predictions(
-        hash=hashes(ids, models),
+        hash=hashes([event.prediction_id for event in events], models),
         offset=offsets,
-        created_at=created_at,
+        created_at=event_times([event.created_at for event in events]),
         profile=profile,
         key_set=key_set,
         variant=variant,
         class_=class_,
         number=number,
         written_as_float=written_as_float,
-        latency_ms=np.array(latencies, dtype=np.float64),
+        latency_ms=np.array([event.response_time_ms for event in events], dtype=np.float64),
         error=error,
         null_row=np.array([row for row, _ in null_pairs], dtype=np.int64),
         null_feature=null_feature,
@@ -82,20 +79,21 @@ def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: 
 
 def outcomes_of(events: Sequence[Outcome], offsets: Ints, *, text_length: int) -> Outcomes:
     """Return the columns of `events`. Raises Rejection for the first that breaks the contract."""
-    ids, models, times, labels, converted, revenue = zip(*map(_outcome_fields, events))
-    profile, profiles = _positions([(model, "", ()) for model in models], lambda raw: Profile(*raw))
+    models = [event.model for event in events]
+    labels = [event.label for event in events]
+    profile, profiles = _positions(models, lambda model: Profile(model, "", ()))
     class_, classes = class_positions(models, labels, "label", text_length)
     number, written_as_float = numbers(labels, "label")
     return Outcomes(
-        hash=hashes(ids, models),
+        hash=hashes([event.prediction_id for event in events], models),
         offset=offsets,
-        created_at=event_times(times),
+        created_at=event_times([event.created_at for event in events]),
         profile=profile,
         class_=class_,
         number=number,
         written_as_float=written_as_float,
-        converted=np.array([ABSENT if known is None else known for known in converted], dtype=np.int64),
-        revenue=np.array(revenue, dtype=np.float64),
+        converted=np.array([ABSENT if event.converted is None else event.converted for event in events], dtype=np.int64),
+        revenue=np.array([event.revenue_generated for event in events], dtype=np.float64),
         profiles=profiles,
         classes=classes,
     )
@@ -105,7 +103,7 @@ def hashes(ids: Iterable[str], models: Sequence[str]) -> Hashes:
     """Return the 128-bit hash of each (model, id): XXH3 of the id, seeded by that of the model."""
     seeds = {model: xxhash.xxh3_64_intdigest(model.encode()) for model in set(models)}
     digest = xxhash.xxh3_128_digest
-    joined = b"".join([digest(text.encode(), seeds[model]) for text, model in zip(ids, models)])
+    joined = b"".join([digest(text.encode(), seeds[model]) for text, model in zip(ids, models, strict=True)])
     return np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
@@ -148,7 +146,10 @@ def class_positions(
             raise Rejection(f"$.{field}", f"expected at most {text_length} characters, got {len(value)}")
         return model, orjson.dumps(value if isinstance(value, str) else int(value)).decode()
 
-    rows = [row for row, kind in enumerate(map(type, values)) if kind is str or kind is bool]
+    kinds = list(map(type, values))
+    if not _CLASS_TYPES & set(kinds):
+        return np.full(len(values), ABSENT, dtype=np.int64), []
+    rows = [row for row, kind in enumerate(kinds) if kind in _CLASS_TYPES]
     found, classes = _positions([(models[row], value) for row in rows if (value := values[row]) is not None], canonical)
     if len(found) == len(values):
         return found, classes
@@ -163,13 +164,17 @@ def numbers(values: Sequence[Scalar | None], field: str) -> tuple[Floats, Bools]
     Raises Rejection for an integer that float64 does not hold exactly: it would be another class.
     """
     kinds = list(map(type, values))
-    as_float = np.array([kind is float for kind in kinds], dtype=bool)
+    distinct = set(kinds)
     try:
-        result = np.array(
-            [value if kind is int or kind is float else math.nan for value, kind in zip(values, kinds)], dtype=np.float64
-        )
+        if distinct <= {int} or distinct <= {float}:
+            as_float = np.full(len(values), float in distinct)
+            result = np.array(values, dtype=np.float64)
+        else:
+            as_float = np.array([kind is float for kind in kinds], dtype=bool)
+            usable = [value if kind is int or kind is float else math.nan for value, kind in zip(values, kinds, strict=True)]
+            result = np.array(usable, dtype=np.float64)
     except OverflowError:
-        result = np.full(len(values), np.inf)
+        as_float, result = np.zeros(len(values), dtype=bool), np.full(len(values), np.inf)
     if (np.abs(result[~as_float]) > _LARGEST_EXACT).any():
         raise Rejection(f"$.{field}", "expected an integer of at most 2**53 in size, or a number with a decimal point")
     return result, as_float
@@ -189,15 +194,20 @@ def _same(raw: Source) -> Source:
     return raw
 
 
-def _profile(model: str, version: str, segments: tuple[tuple[str, str], ...], text_length: int) -> Profile:
+def _profile(raw: tuple[str, ...], text_length: int) -> Profile:
+    """Return the profile of (model, version, *segment names, *segment values)."""
+    model, version, *parts = raw
+    half = len(parts) // 2
+    segments = sorted(zip(parts[:half], parts[half:], strict=True))
     for name, value in segments:
         if not name or max(len(name), len(value)) > text_length:
             raise Rejection(f"$.segments.{name[:80]}", f"expected names and values of 1 to {text_length} characters")
-    return Profile(model, version, tuple(sorted(segments)))
+    return Profile(model, version, tuple(segments))
 
 
-def _key_set(raw: tuple[str, tuple[str, ...]], text_length: int) -> KeySet:
-    for name in raw[1]:
+def _key_set(raw: tuple[str, ...], text_length: int) -> KeySet:
+    model, *names = raw
+    for name in names:
         if len(name) > text_length:
             raise Rejection(f"$.features.{name[:80]}", f"expected a name of at most {text_length} characters")
-    return KeySet(raw[0], tuple(sorted(raw[1])))
+    return KeySet(model, tuple(sorted(names)))

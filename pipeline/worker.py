@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pipeline.dataflow import Job, Run, build
 from schemas.errors import BrokerUnavailable
 
 log = logging.getLogger("tower.pipeline")
+_COLLECT_AFTER = (200_000, 20, 20)
 _EPOCH = timedelta(milliseconds=100)
 """Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""
 
@@ -23,6 +25,9 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
 
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
+    # Each batch makes tens of thousands of dicts that hold no cycles; with Python's default of 700 the collector takes a third of the time.
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000)
     flow = build(job, run)
     try:

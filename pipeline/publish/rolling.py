@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.cells import Floats, Ints, Keys, Kind, cell_kind
-from pipeline.panes import LENGTH_MS, NO_CELLS, ROLLING_INDEX, Cells, pane_ids, pane_scope, pane_start_ms, summed
+from pipeline.panes import LENGTH_MS, NO_CELLS, ROLLING_INDEX, Cells, merge, pane_ids, pane_scope, pane_start_ms, summed
 from schemas.metrics import ROLLING_STEP_MS, TUMBLING
 
 HOURS = int(LENGTH_MS[ROLLING_INDEX]) // ROLLING_STEP_MS
@@ -97,6 +97,6 @@ class OpenRolling:
         """Return the open window of `scopes` (ascending), loading those that are not held."""
         missing = np.setdiff1d(scopes, pane_scope(self.cells.pane))
         parts = [self.cells] + [rolling_panes(scope, self.end_ms, self.end_ms, load) for scope in missing.tolist()]
-        self.cells = summed(*(np.concatenate([getattr(part, name) for part in parts]) for name in Cells.__slots__))
+        self.cells = merge(parts)
         asked = np.isin(pane_scope(self.cells.pane), scopes)
         return Cells(self.cells.pane[asked], self.cells.cell[asked], self.cells.value[asked])

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from pipeline.cells import Ints, Keys
-from pipeline.panes import Cells, key_bytes, pack_cells, summed, unpack_cells
+from pipeline.panes import Cells, key_bytes, merge, pack_cells, unpack_cells
 from pipeline.publish.names import TABLES, PublishedNames, translated_cells
 from pipeline.shard.updates import PaneUpdate
 from pipeline.store import Batch, Store
@@ -74,7 +74,7 @@ class PublisherState:
     def merged(self, ids: Keys) -> Cells:
         """Return panes summed over the shards; `ids` ascend."""
         parts = [self.stored(shard, ids) for shard in range(self._shards)]
-        return summed(*(np.concatenate([getattr(part, name) for part in parts]) for name in Cells.__slots__))
+        return merge(parts)
 
     def next_revision(self) -> int:
         """Return a number that is larger than any before, also after a crash: they are reserved in blocks."""

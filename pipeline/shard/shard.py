@@ -15,7 +15,7 @@ import orjson
 
 from pipeline.cells import Floats, Ints, Kind, cell_keys
 from pipeline.columns import Bools, Progress, Slice
-from pipeline.panes import NO_CELLS, Cells, first_pane_id, summed
+from pipeline.panes import NO_CELLS, Cells, first_pane_id, merge
 from pipeline.settings import PipelineSettings
 from pipeline.shard import records as r
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
@@ -119,7 +119,7 @@ class Shard:
         if parts:
             touched = np.unique(np.concatenate([part.pane for part in parts]))
             parts.append(state.panes(touched))
-            cells = summed(*(np.concatenate([getattr(part, name) for part in parts]) for name in Cells.__slots__))
+            cells = merge(parts)
             state.put_panes(batch, cells)
         self._forget_past_retention(batch)
         names = state.put_names(batch, self._names.added())
