@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from schemas.lake import metrics_view_sql
-from tests.oracle.batch import RETENTION
+from tests.oracle.batch import Configuration
 
 _MESSAGE = """{
     "model": "VARCHAR", "model_version": "VARCHAR", "segment": "VARCHAR", "window": "VARCHAR", "window_start": "BIGINT",
@@ -25,12 +25,13 @@ def lake_rows(home: Path) -> pa.Table:
         ).to_arrow_table()
 
 
-def message_rows(messages: dict[bytes, bytes], newest: int) -> pa.Table:
+def message_rows(messages: dict[bytes, bytes], newest: int, configuration: Configuration) -> pa.Table:
     """Return the rows of the last message of each key on `tower.metrics`; `newest` is the newest event time.
 
     Windows that the retention no longer keeps may still lie on the topic, and are left out.
     """
-    kept = {"window": list(RETENTION), "kept_after": [newest - retention for retention in RETENTION.values()]}
+    retention = configuration.retention
+    kept = {"window": list(retention), "kept_after": [newest - length for length in retention.values()]}
     with duckdb.connect() as connection:
         connection.register("messages", _messages(messages))
         connection.register("kept", pa.table(kept))

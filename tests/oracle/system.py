@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tests.oracle.records import Record
 ROOT = Path(__file__).resolve().parents[2]
 CAUGHT_UP_DEADLINE_S = 240.0
 ANSWER_DEADLINE_S = 30.0
+READ_DEADLINE_S = 60.0
 
 
 class Log:
@@ -81,8 +83,10 @@ def read_all(kafka: KafkaSettings, topic: str) -> list[Message]:
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
         messages: list[Message] = []
         ended: set[int | None] = set()
+        end = time.monotonic() + READ_DEADLINE_S
         while len(ended) < len(partitions):
-            for message in consumer.consume(10_000, ANSWER_DEADLINE_S):
+            assert time.monotonic() < end, f"{topic} could not be read to its end within {READ_DEADLINE_S:g} s"
+            for message in consumer.consume(10_000, 0.05):
                 error = message.error()
                 if error is None:
                     messages.append(message)
@@ -143,14 +147,16 @@ def dead_letters(kafka: KafkaSettings) -> list[DeadLetter]:
 class PipelineProcess:
     """`tower pipeline` as a process of its own, in a process group of its own. Use it in a `with` statement: it never outlives it."""
 
-    def __init__(self, home: Path, kafka: KafkaSettings, *flags: str, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, home: Path, kafka: KafkaSettings, *flags: str, toml: str = "") -> None:
         home.mkdir(parents=True, exist_ok=True)
+        file = home / "tower.toml"
+        file.write_text(toml)
         self._log = home / "pipeline-output.txt"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TOWER_")},
             "TOWER_HOME": str(home),
+            "TOWER_CONFIG": str(file),
             "TOWER_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-            **(settings or {}),
         }
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -194,9 +200,9 @@ class PipelineProcess:
         return self._log.read_text(errors="replace")[-4000:]
 
 
-def catch_up(home: Path, kafka: KafkaSettings, *flags: str, settings: dict[str, str] | None = None) -> None:
-    """Run `tower pipeline --until-caught-up` to its end."""
-    with PipelineProcess(home, kafka, "--until-caught-up", *flags, settings=settings) as process:
+def catch_up(home: Path, kafka: KafkaSettings, *flags: str, toml: str = "") -> None:
+    """Run `tower pipeline --until-caught-up` to its end, with `toml` as its configuration file."""
+    with PipelineProcess(home, kafka, "--until-caught-up", *flags, toml=toml) as process:
         process.finish()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from functools import partial
@@ -12,17 +13,23 @@ import pytest
 
 from schemas.kafka import KafkaSettings
 from schemas.topics import METRICS
-from tests.oracle.batch import compute
+from tests.oracle.batch import HOUR, RETENTION, Configuration, Rule, compute
 from tests.oracle.compare import compare
 from tests.oracle.events import NOW, generate
 from tests.oracle.published import keys_that_lie, lake_rows, message_rows
-from tests.oracle.records import Order, Record, in_order, lay_out
+from tests.oracle.records import Draft, Order, Record, in_order, lay_out
 from tests.oracle.system import Feeding, Log, PipelineProcess, catch_up, check_dead_letters, dead_letters, end_offset, last_metrics
 from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
 PARTITIONS = 4
 MANY, SOME = 100_000, 20_000
+SMALL_STEPS = """
+[pipeline]
+commit_interval = "1ms"
+publish_interval = "1ms"
+export_interval = "1s"
+"""
 
 
 def placed(events: int, seed: int, partitions: int = PARTITIONS) -> list[Record]:
@@ -41,12 +48,12 @@ def publishes_more(kafka: KafkaSettings, than: int) -> bool:
     return end_offset(kafka, METRICS) > than
 
 
-def assert_all_equal(expected: pa.Table, home: Path, kafka: KafkaSettings) -> None:
+def assert_all_equal(expected: pa.Table, home: Path, kafka: KafkaSettings, configuration: Configuration | None = None) -> None:
     """Demand that both outputs of the pipeline, history and topic, hold exactly the expected rows."""
     assert expected.num_rows > 0
     messages = last_metrics(kafka)
     assert keys_that_lie(messages) == []
-    for name, rows in (("history", lake_rows(home)), ("topic", message_rows(messages, NOW))):
+    for name, rows in (("history", lake_rows(home)), ("topic", message_rows(messages, NOW, configuration or Configuration()))):
         comparison = compare(expected, rows)
         assert comparison.differing == 0, f"{name}: {comparison.differing} rows differ, {comparison.agreeing} agree\n{comparison.account}"
         assert comparison.agreeing == expected.num_rows
@@ -103,14 +110,86 @@ def test_reading_in_many_small_pieces_changes_no_row(expected_of_some: pa.Table,
     records = placed(SOME, seed=7)
     log = Log(kafka)
     quarter = len(records) // 4
-    with PipelineProcess(tmp_path, kafka, settings={"TOWER_PIPELINE__COMMIT_INTERVAL": "1ms"}) as process:
+    with PipelineProcess(tmp_path, kafka, toml=SMALL_STEPS) as process:
         for start in range(0, 3 * quarter, 300):
             log.write(records[start : min(start + 300, 3 * quarter)])
             assert process.runs_for(0.02), process.output()
         wait_until(lambda: end_offset(kafka, METRICS) > 0, "the pipeline publishes while it is fed")
     log.write(records[3 * quarter :])
-    catch_up(tmp_path, kafka, settings={"TOWER_PIPELINE__COMMIT_INTERVAL": "1ms"})
+    catch_up(tmp_path, kafka, toml=SMALL_STEPS)
     assert_all_equal(expected_of_some, tmp_path, kafka)
+
+
+CONFIGURED = """
+[retention]
+10s = "20m"
+1m = "3h"
+
+[models.churn]
+task = "multiclass"
+
+[models.approval]
+positive_class = "false"
+
+[models."topics \\"v\\""]
+positive_class = "news"
+
+[models.grade]
+positive_class = "3"
+
+[models.price]
+task = "regression"
+"""
+RULES = {
+    "churn": Rule("multiclass"),
+    "approval": Rule("", "i:0"),
+    'topics "v"': Rule("", "s:news"),
+    "grade": Rule("", "i:3"),
+    "price": Rule("regression"),
+}
+
+
+@pytest.mark.slow
+def test_configured_tasks_positive_classes_and_retention_hold(topics: Topics, tmp_path: Path) -> None:
+    kafka = topics(PARTITIONS)
+    records = placed(SOME, seed=7)
+    configuration = Configuration(retention={**RETENTION, "10s": HOUR // 3, "1m": 3 * HOUR}, rules=RULES)
+    Log(kafka).write(records)
+    catch_up(tmp_path, kafka, toml=CONFIGURED)
+    assert_all_equal(compute(records, configuration), tmp_path, kafka, configuration)
+
+
+def test_a_grossly_wrong_label_leaves_no_trace_once_it_is_corrected(topics: Topics, tmp_path: Path) -> None:
+    def outcome(number: int, created: int, label: float, revenue: float) -> Draft:
+        value = {"prediction_id": f"p{number}", "model": "price", "created_at": created, "label": label, "revenue_generated": revenue}
+        return Draft("outcomes", None, json.dumps(value).encode(), created)
+
+    predictions = [
+        Draft(
+            "predictions",
+            None,
+            json.dumps(
+                {
+                    "prediction_id": f"p{number}",
+                    "model": "price",
+                    "model_version": "v1",
+                    "created_at": NOW - number,
+                    "prediction": 10.5 + number,
+                    "response_time_ms": 5,
+                }
+            ).encode(),
+            number,
+        )
+        for number in range(5)
+    ]
+    wrong = [outcome(number, NOW - 100, 1e12 if number == 2 else 10.1 + number, 1e15 if number == 2 else 3.35) for number in range(5)]
+    records = lay_out([*predictions, *wrong, outcome(2, NOW - 50, 12.7, 4.4)], {"predictions": PARTITIONS, "outcomes": 1}, seed=1)
+    kafka = topics(PARTITIONS)
+    log = Log(kafka)
+    for part in (records[:-1], records[-1:]):
+        log.write(part)
+        catch_up(tmp_path, kafka)
+    assert_all_equal(compute(records), tmp_path, kafka)
 
 
 @pytest.mark.slow
