@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from playwright.sync_api import Browser, sync_playwright
 
 from control.broker import EmbeddedBroker
+from control.chromium import ensure_chromium
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import TOPICS, ensure_topics
 from tests.waiting import DEADLINE_S, wait_until
@@ -45,6 +48,23 @@ def new_kafka(tmp_path: Path) -> Iterator[KafkaSettings]:
     """A Kafka of this test's own, for tests that stop it or fill it; takes some seconds to start."""
     with EmbeddedBroker(tmp_path / "kafka-home", report=print) as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """Return the Chromium of the browser tests: Playwright's own, or the system's."""
+    return ensure_chromium()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    """Return a headless Chromium for the session; make a `browser.new_context()` in each test."""
+    # Chromium refuses to run as root within its sandbox, and small /dev/shm of containers lets it crash.
+    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path, args=arguments)
+        yield running
+        running.close()
 
 
 def remove_topics(admin: AdminClient, names: list[str]) -> None:

@@ -38,13 +38,14 @@ class KafkaJava:
     settings: BrokerSettings
     jars: list[Path]
 
-    def command(self, main_class: str, *arguments: str) -> list[str]:
-        """Return the command that runs a class of Kafka's."""
+    def command(self, main_class: str, *arguments: str, brief: bool = False) -> list[str]:
+        """Return the command that runs a class of Kafka's; one that is `brief` is compiled quickly rather than well."""
         return [
             str(JAVA),
             f"-Xmx{self.settings.memory_mb}m",
             "-Xms64m",
             "-XX:+UseSerialGC",
+            *(["-XX:TieredStopAtLevel=1"] if brief else []),
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",
             "-Djava.awt.headless=true",
@@ -72,7 +73,7 @@ class KafkaJava:
         properties.write_text(text, encoding="utf-8")
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
-            self.command("kafka.tools.StorageTool", "format", f"--config={properties.name}", f"--cluster-id={cluster_id}"),
+            self.command("kafka.tools.StorageTool", "format", f"--config={properties.name}", f"--cluster-id={cluster_id}", brief=True),
             cwd=self.files.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -69,7 +69,7 @@ def state_of(home: Path) -> BrokerState:
 def alive(pid: int) -> bool:
     """Say whether a process runs; a zombie does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -17,7 +17,7 @@ from control.broker import EmbeddedBroker
 from control.broker.files import BrokerFiles
 from schemas.kafka import KafkaSettings, admin_config, consumer_config, producer_config
 from schemas.topics import OUTCOMES, ensure_topics
-from tests.control.broker_users import BrokerUser, all_ended, alive, state_of
+from tests.control.broker_users import BrokerUser, alive, all_ended, state_of
 from tests.waiting import wait_until
 
 
