@@ -91,7 +91,7 @@ class Sender:
             self._say(f"Kafka is back after {time.monotonic() - self._away_since:.0f} s")
             self._away_since = None
 
-    def finish(self, patience_s: float = 120) -> Counts:
+    def finish(self, patience_s: float = 60) -> Counts:
         """Wait until all is acknowledged, at most `patience_s`, or 4 s once `stop` is set; return the final counts."""
         deadline = time.monotonic() + patience_s
         stop_deadline = None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn
 
 import duckdb
 import pyarrow as pa
@@ -40,10 +41,7 @@ class CsvTable:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection = connect()
-        with _open_text(path) as file:
-            header = file.readline()
-        delimiter = max(_DELIMITERS, key=header.count)
-        self._delimiter = delimiter if delimiter in header else ","
+        self._delimiter = max(_DELIMITERS, key=_first_line_of(path).count)  # the first of equals: a comma when there is none
         self._options = f"""delim = {_literal(self._delimiter)}, quote = '"', escape = '"', skip = 0, header = true, comment = ''"""
         query = f"SELECT Columns FROM sniff_csv({_literal(str(path))}, sample_size = -1, {self._options})"
         try:
@@ -65,7 +63,7 @@ class CsvTable:
         except (duckdb.Error, pa.ArrowException) as error:
             self._explain(error)
 
-    def _explain(self, error: Exception) -> None:
+    def _explain(self, error: Exception) -> NoReturn:
         """Raise the error that names the first row which does not fit the header, or says what DuckDB says."""
         try:
             with _open_text(self._path) as file:
@@ -130,10 +128,17 @@ def python_values(array: pa.Array) -> list[Value]:
     return values
 
 
-def _open_text(path: Path) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _first_line_of(path: Path) -> str:
+    with _open_bytes(path) as file:
+        return file.readline().decode("utf-8-sig", errors="replace")
+
+
+def _open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _open_text(path: Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", newline="")
 
 
 def _quoted(name: str) -> str:

@@ -87,7 +87,7 @@ def _column(chunk: Chunk, reading: Reading, field: str, one: Callable[[Value], T
         one,
         chunk.first_row,
         column,
-        _MENDS.get(field, f"or leave it out with --map {field}="),
+        _MENDS.get(field, f"mend the row, or leave the column out with --map {field}="),
     )
 
 

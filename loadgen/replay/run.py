@@ -51,7 +51,7 @@ def replay(
     is event time over wall time; None: as fast as possible. Memory does not grow with the file.
 
     Raises ConfigurationError for a file, column or option that cannot be, TowerError when the file is empty, RowError for
-    a row that cannot be sent (those before it have been), BrokerUnavailable when Kafka refuses.
+    a row that cannot be sent (chunks of rows before it have been), BrokerUnavailable when Kafka refuses.
     """
     _check(model, model_version, mapping, speed)
     table = open_table(file)
@@ -125,7 +125,7 @@ def _send(kafka: KafkaSettings, file: Path, rows: Iterator[Row], speed: float | 
         run.send_all(rows)
     except TowerError:
         sender.finish()
-        print(f"{run.sent.rows:,} rows were sent before the one that cannot be; {sender.report()}", file=out, flush=True)
+        print(f"{run.sent.rows:,} rows had been sent; {sender.report()}", file=out, flush=True)
         raise
     print(f"{run.sent.rows:,} rows of {file.name}: {run.sent.rows:,} predictions, {run.sent.outcomes:,} outcomes", file=out)
     if run.sent.ahead:

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadgen.models import SERVICES
+from loadgen.scenario import FOLDER, Scenario, known_scenarios, load_scenario
+from schemas.errors import ConfigurationError
+
+
+def _changed(tmp_path: Path, old: str, new: str) -> str:
+    text = (FOLDER / "demo.toml").read_text()
+    assert old in text
+    path = tmp_path / "changed.toml"
+    path.write_text(text.replace(old, new, 1))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", known_scenarios())
+def test_each_scenario_that_has_a_name_can_be_played(name: str) -> None:
+    assert load_scenario(name).name == name
+
+
+def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean demo\\? known are demo, flood, steady"):
+        load_scenario("dmeo")
+
+
+def test_the_demo_has_each_kind_of_incident_within_its_first_three_minutes(demo: Scenario) -> None:
+    kinds = [incident.__struct_config__.tag for incident in demo.incidents]
+    assert sorted(map(str, kinds)) == [
+        "concept_drift", "conversion_drop", "drifted_segment", "failing_version", "latency_spike", "null_burst",
+    ]  # fmt: skip
+    assert max(incident.at + incident.lasts for incident in demo.incidents) <= 180_000
+
+
+def test_the_demo_serves_all_models_with_few_scopes_each(demo: Scenario) -> None:
+    assert [model.name for model in demo.models] == list(SERVICES)
+    for model in demo.models:
+        assert len(model.segments) <= 2
+        assert all(2 <= len(values) <= 4 for values in model.segments.values())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("rate = 200.0", "rate = -1.0", r"\$\.rate"),
+        ("rate = 200.0", "rat = 200.0", "unknown field `rat`"),
+        ('cycle = "4m"', 'cycle = "soon"', r"'soon' is not a duration.*\$\.cycle"),
+        ('kind = "latency_spike"', 'kind = "latency_spkie"', "latency_spkie"),
+        ('feature = "data_usage_gb"', 'feature = "data"', "churn has no feature 'data' - known are tenure_months"),
+        ('value = "phone"', 'value = "watch"', "digits has no segment device=watch - known are device=scanner, device=phone"),
+        ('name = "digits"', 'name = "digit"', "there is no model 'digit' - known are churn, digits, diabetes-progression"),
+        ('cycle = "4m"', 'cycle = "2m"', "ends after the cycle"),
+        ("rate = 200.0", "rate = ", "changed.toml"),
+    ],
+)
+def test_what_a_scenario_file_gets_wrong_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        load_scenario(_changed(tmp_path, old, new))
+
+
+def test_a_scenario_can_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    assert load_scenario(_changed(tmp_path, "rate = 200.0", "rate = 7.0")).rate == 7
+
+
+def test_a_scenario_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no scenario file"):
+        load_scenario(str(tmp_path / "none.toml"))
