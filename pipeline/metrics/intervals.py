@@ -73,8 +73,11 @@ def katz(successes: Floats, n: Floats, base_successes: Floats, base_n: Floats) -
 
 
 def mean_bounds(mean: Floats, mean_square: Floats, n: Floats) -> Bounds:
-    """Return the normal interval of the mean of a quantity >= 0 from its first two moments, NaN where n < 2."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    """Return the normal interval of the mean of a quantity >= 0 from its first two moments, NaN where n < 2.
+
+    It is NaN as well where a square is beyond the range of float64.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         variance_of_mean = np.maximum(mean_square - mean * mean, 0.0) / (n - 1)
-        half = np.where(n > 1, Z * np.sqrt(variance_of_mean), np.nan)
+        half = np.where((n > 1) & np.isfinite(variance_of_mean), Z * np.sqrt(variance_of_mean), np.nan)
     return np.maximum(mean - half, 0.0), mean + half

@@ -24,7 +24,7 @@ def latency_rows(cells: Selection) -> list[Rows]:
     rows = [Rows("latency_avg_ms", pane, cells.measure(Kind.LATENCY_SUM)[pane] / n, n)]
     for percent in PERCENTS:
         # A bucket's value may lie above all latencies in it, the largest one never does.
-        value = np.minimum(bucket_values(ordered.bucket(quantile_rank(percent, count))), largest)
+        value = np.minimum(ordered.value(quantile_rank(percent, count)), largest)
         low, high = _bounds(ordered, percent, count)
         bounds = (np.minimum(low, value), np.minimum(high, largest))
         rows.append(Rows(f"latency_p{percent}_ms", pane, value, n, bounds))
@@ -43,9 +43,12 @@ class _OrderedLatencies:
         self._running = np.cumsum(buckets.value.astype(np.int64))
         self._before = np.cumsum(count) - count
 
-    def bucket(self, rank: Ints) -> Ints:
-        """Return the bucket of the latency of each pane that has `rank`, from 1 to its count."""
-        return cell_a(self._key[np.searchsorted(self._running, self._before + rank)])
+    def value(self, rank: Ints) -> Floats:
+        """Return the latency of each pane that has `rank`, from 1 to its count, as its bucket's value."""
+        buckets = cell_a(self._key[np.searchsorted(self._running, self._before + rank)])
+        # The value of the last bucket is beyond float64; callers cap it by the largest latency.
+        with np.errstate(over="ignore"):
+            return bucket_values(buckets)
 
 
 def _bounds(ordered: _OrderedLatencies, percent: int, count: Ints) -> tuple[Floats, Floats]:
@@ -54,6 +57,6 @@ def _bounds(ordered: _OrderedLatencies, percent: int, count: Ints) -> tuple[Floa
     A bucket of value v holds what is above v / 1.01 and at most v / 0.99.
     """
     lower, upper = bounding_ranks(percent, count)
-    low = bucket_values(ordered.bucket(np.maximum(lower, 1))) / (1 + RELATIVE_ACCURACY)
-    high = bucket_values(ordered.bucket(np.minimum(upper, count))) / (1 - RELATIVE_ACCURACY)
+    low = ordered.value(np.maximum(lower, 1)) / (1 + RELATIVE_ACCURACY)
+    high = ordered.value(np.minimum(upper, count)) / (1 - RELATIVE_ACCURACY)
     return np.where(lower >= 1, low, np.nan), np.where(upper <= count, high, np.nan)

@@ -56,7 +56,10 @@ class Rows:
 
 
 def assemble(blocks: Sequence[Rows], names: Names) -> MetricTable:
-    """Return all rows as one table, grouped by pane, and within it in the order of `blocks`."""
+    """Return all rows as one table, grouped by pane, and within it in the order of `blocks`.
+
+    Without those whose value float64 (and so JSON) does not hold, such as a sum of squares that overflowed.
+    """
     sizes = [block.pane.size for block in blocks]
     total = sum(sizes)
     dimensions, dimension = _dimensions(blocks, names, total)
@@ -67,9 +70,12 @@ def assemble(blocks: Sequence[Rows], names: Names) -> MetricTable:
             low[start : start + size], high[start : start + size] = block.bounds
         start += size
     pane = np.concatenate([np.zeros(0, dtype=np.int64), *(block.pane for block in blocks)])
-    order = stable_order(pane)
     metric = np.repeat(np.array([METRIC_NAMES.index(block.metric) for block in blocks], dtype=np.int64), sizes)
     value = np.concatenate([np.zeros(0), *(block.value for block in blocks)])
+    order = stable_order(pane)
+    finite = np.isfinite(value)
+    if not finite.all():
+        order = order[finite[order]]
     n = np.concatenate([np.zeros(0), *(block.n for block in blocks)]).astype(np.int64)
     columns = (pane[order], metric[order], dimension[order], value[order], n[order], low[order], high[order])
     return MetricTable(*columns, dimensions=dimensions)

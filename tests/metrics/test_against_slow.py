@@ -121,6 +121,22 @@ def test_a_pane_that_holds_only_repeats_and_latecomers_has_their_rows_alone() ->
     assert rows == {(0, "duplicate_predictions", ""): Row(2, 2, None, None), (0, "late_events", ""): Row(3, 3, None, None)}
 
 
+def test_what_float64_does_not_hold_is_no_row_and_no_bound() -> None:
+    events = [Event(pair=(1e150, 0.0), latency_ms=1.7e308, revenue=1e308), Event(pair=(1e150, 0.0), latency_ms=1.7e308)]
+    overflowed = {int(cell_keys(Kind.ERROR_SQUARED)): np.inf}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = rows_of(compute(batch_of([Pane(events)], [overflowed])))
+    assert rows[0, "mae", ""] == Row(1e150, 2, None, None)
+    assert (0, "rmse", "") not in rows
+    assert (0, "latency_avg_ms", "") not in rows
+    quantile = rows[0, "latency_p99_ms", ""]
+    assert quantile.value == 1.7e308
+    assert quantile.low == pytest.approx(1.7e308, rel=0.03)
+    assert quantile.high is None
+    assert rows[0, "revenue", ""].value == 1e308
+
+
 def test_throughput_is_over_the_part_of_the_window_gone_by() -> None:
     rows = rows_of(compute(batch_of([Pane([Event()] * 6, elapsed_s=4.0)])))
     assert rows[0, "throughput_per_s", ""].value == 1.5

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import stdev
+
 import pytest
 
+from pipeline.cells import Kind, cell_keys
 from pipeline.metrics import compute
 from tests.metrics.events import Address, Event, Pane, Row, batch_of, rows_of
 
@@ -44,10 +47,21 @@ def test_control_of_another_pane_does_not_count() -> None:
     assert not [address for address in rows if "uplift" in address[1]]
 
 
-def test_revenue_without_predictions_of_its_own_pane_has_no_rate() -> None:
+def test_revenue_per_prediction_is_over_all_predictions() -> None:
     rows = _rows([Event(revenue=10.0), Event(revenue=-4.0), Event(), Event()])
     assert rows[0, "revenue", ""] == Row(6.0, 2, None, None)
     assert rows[0, "revenue_per_prediction", ""] == Row(1.5, 4, None, None)
+
+
+def test_revenue_in_a_pane_without_predictions_has_no_rate() -> None:
+    cells = {int(cell_keys(Kind.REVENUE_COUNT)): 1.0, int(cell_keys(Kind.REVENUE)): 5.0}
+    assert rows_of(compute(batch_of([Pane()], [cells]))) == {(0, "revenue", ""): Row(5.0, 1, None, None)}
+
+
+def test_mae_has_the_interval_of_a_mean() -> None:
+    row = _rows([Event(pair=(0.5, 0.0)), Event(pair=(0.0, 1.5)), Event(pair=(1.0, 0.0)), Event(pair=(1.0, 0.0))])[0, "mae", ""]
+    half = 1.959964 * stdev([0.5, 1.5, 1.0, 1.0]) / 2
+    assert (row.low, row.high) == pytest.approx((1 - half, 1 + half))
 
 
 def test_a_name_that_is_absent_is_not_a_null() -> None:
