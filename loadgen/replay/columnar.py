@@ -32,7 +32,9 @@ def connect() -> duckdb.DuckDBPyConnection:
     """Return a database in memory that reads files: one thread keeps the rows in order, and nothing is written to disk."""
     config: dict[str, str | bool | int | float | list[str]]
     config = {"threads": 1, "memory_limit": _MEMORY, "temp_directory": "", "autoinstall_known_extensions": False, "TimeZone": "UTC"}
-    return duckdb.connect(config=config)
+    connection = duckdb.connect(config=config)
+    connection.execute("SET enable_progress_bar = false")  # it would draw on our standard output after two seconds
+    return connection
 
 
 class CsvTable:
@@ -46,9 +48,10 @@ class CsvTable:
         query = f"SELECT Columns FROM sniff_csv({_literal(str(path))}, sample_size = -1, {self._options})"
         try:
             found = self._connection.sql(query).fetchall()[0][0]
+            self.columns: dict[str, str] = {column["name"]: column["type"] for column in found}
+            self.columns.update(dict.fromkeys(self._words(), "VARCHAR"))
         except duckdb.Error as error:
             self._explain(error)
-        self.columns: dict[str, str] = {column["name"]: column["type"] for column in found}
 
     def chunks(self, time_column: str, text_columns: set[str]) -> Iterator[Chunk]:
         """Return the rows. What looks like a date stays text: whether 03/04 is in March is not guessed."""
@@ -56,12 +59,23 @@ class CsvTable:
         for name, kind in self.columns.items():
             written = name in text_columns or kind.startswith(_TIMES) or (name == time_column and kind not in _NUMERIC_TIMES)
             kinds[name] = "VARCHAR" if written else "DOUBLE" if kind.startswith(_AS_DOUBLE) else kind
-        columns = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in kinds.items())
-        source = f"read_csv({_literal(str(self._path))}, auto_detect = false, {self._options}, columns = {{{columns}}})"
         try:
-            yield from stream(self._connection, f"SELECT * FROM {source}", list(kinds))
+            yield from stream(self._connection, f"SELECT * FROM {self._read(kinds)}", list(kinds))
         except (duckdb.Error, pa.ArrowException) as error:
             self._explain(error)
+
+    def _read(self, kinds: dict[str, str]) -> str:
+        columns = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in kinds.items())
+        return f"read_csv({_literal(str(self._path))}, auto_detect = false, {self._options}, columns = {{{columns}}})"
+
+    def _words(self) -> list[str]:
+        """Return the columns that DuckDB takes for true and false, but that say yes and no, or t and f: those are classes of their own."""
+        suspects = [name for name, kind in self.columns.items() if kind == "BOOLEAN"]
+        if not suspects:
+            return []
+        only = ", ".join(f"bool_and(lower({_quoted(name)}) IN ('true', 'false'))" for name in suspects)
+        found = self._connection.sql(f"SELECT {only} FROM {self._read(dict.fromkeys(self.columns, 'VARCHAR'))}").fetchall()[0]
+        return [name for name, plain in zip(suspects, found, strict=True) if plain is False]
 
     def _explain(self, error: Exception) -> NoReturn:
         """Raise the error that names the first row which does not fit the header, or says what DuckDB says."""

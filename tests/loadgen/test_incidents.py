@@ -23,9 +23,7 @@ def test_incidents_repeat_with_the_cycle() -> None:
     assert [(episode.start_ms, episode.end_ms) for episode in found] == [(1_010, 1_015), (1_110, 1_115), (1_210, 1_215)]
 
 
-@given(
-    at=st.integers(0, 90), lasts=st.integers(1, 10), start=st.integers(0, 500), length=st.integers(1, 300), split=st.integers(1, 299)
-)
+@given(at=st.integers(0, 90), lasts=st.integers(1, 10), start=st.integers(0, 500), length=st.integers(1, 300), split=st.integers(1, 299))
 def test_any_split_of_time_has_the_same_episodes(at: int, lasts: int, start: int, length: int, split: int) -> None:
     def between(first: int, last: int) -> set[Episode]:
         return set(episodes_between([_spike(at, lasts)], 100, 0, first, last))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.pace import Tokens, event_clock
-from loadgen.schedule import Event, Schedule
 from loadgen.scenario import Scenario
+from loadgen.schedule import Event, Schedule
 from loadgen.traffic import DAY_MS, daily_shape, events_per_prediction, shape_of_models
 
 NOW = 1_700_000_000_000

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadgen.replay.events import Reading, rows_of_chunk
+from loadgen.replay.formats import open_table
+from loadgen.replay.lines import LineTable
+from loadgen.replay.mapping import map_columns
+from loadgen.replay.run import _rows, describe_mapping
+from schemas.errors import ConfigurationError, TowerError
+from schemas.events import Outcome, Prediction
+
+JSON = dict[str, object]
+
+
+def _events(
+    path: Path, asked: dict[str, str] | None = None, features: list[str] | None = None, delay_ms: int = 0
+) -> tuple[list[JSON], list[JSON]]:
+    """Return the predictions and outcomes of a file as plain JSON, after reading each as the contract's type."""
+    table = open_table(path)
+    reading = Reading("m", "1", path.name, map_columns(table.columns, asked or {}, features), delay_ms)
+    predictions, outcomes = [], []
+    for row in _rows(table, reading):
+        msgspec.json.decode(row.prediction, type=Prediction)
+        predictions.append(json.loads(row.prediction))
+        if row.outcome is not None:
+            msgspec.json.decode(row.outcome, type=Outcome)
+            outcomes.append(json.loads(row.outcome))
+    return predictions, outcomes
+
+
+def _write(tmp_path: Path, name: str, content: str) -> Path:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+    return path
+
+
+def test_a_csv_keeps_whole_and_decimal_numbers_apart(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.csv", "id,ts,pred,label,age,ratio,plan,vip\n007,1714560000,1,0,3,2.0,a,true\n8,1714560001,0,,,NaN,,\n")
+    predictions, outcomes = _events(path)
+    assert predictions[0]["features"] == {"age": 3, "ratio": 2.0, "plan": "a", "vip": True}
+    assert json.dumps(predictions[0]["features"]) == '{"age": 3, "ratio": 2.0, "plan": "a", "vip": true}'
+    assert predictions[1]["features"] == {"age": None, "ratio": None, "plan": None, "vip": None}
+    assert predictions[0]["prediction_id"] == "007"
+    assert outcomes == [{"prediction_id": "007", "model": "m", "created_at": 1714560000000, "label": 0}]
+
+
+def test_one_decimal_in_the_last_row_of_a_csv_makes_the_column_decimal_from_the_first(tmp_path: Path) -> None:
+    rows = "".join(f"1714560000,1,{row}\n" for row in range(30_000))
+    predictions, _ = _events(_write(tmp_path, "a.csv", f"ts,pred,x\n{rows}1714560000,1,0.5\n"))
+    assert {type(prediction["features"]["x"]) for prediction in predictions} == {float}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv", "semicolon.csv"])
+def test_delimiters_quotes_and_compression_of_csv_are_understood(tmp_path: Path, name: str) -> None:
+    delimiter = "\t" if "tsv" in name else ";" if "semi" in name else ","
+    content = 'ts,pred,text\r\n2024-05-01T12:00:00Z,yes,"a ""b"", c"\r\n'.replace(",", delimiter)
+    predictions, _ = _events(_write(tmp_path, name, "\ufeff" + content))
+    assert predictions[0]["created_at"] == 1714564800000
+    assert predictions[0]["prediction"] == "yes"
+    assert predictions[0]["features"] == {"text": f'a "b"{delimiter} c'}
+
+
+def test_a_date_in_a_csv_that_is_a_feature_stays_as_written(tmp_path: Path) -> None:
+    predictions, _ = _events(_write(tmp_path, "a.csv", "ts,pred,joined\n1714560000,1,03/04/2024\n"))
+    assert predictions[0]["features"] == {"joined": "03/04/2024"}
+
+
+def test_ndjson_keeps_each_values_type_and_what_is_absent_is_no_null(tmp_path: Path) -> None:
+    lines = [
+        '{"created_at": 1714560000000, "prediction": 1, "features": {"a": 1, "b": null}, "segments": {"region": "x"}, "label": 1.0}',
+        "",
+        '{"created_at": "2024-05-01T12:00:00+02:00", "prediction": "x", "later": NaN}',
+    ]
+    predictions, outcomes = _events(_write(tmp_path, "a.ndjson", "\n".join(lines)))
+    assert predictions[0]["features"] == {"a": 1, "b": None}
+    assert predictions[0]["segments"] == {"region": "x"}
+    assert predictions[1]["features"] == {"later": None}
+    assert b'"label":1.0' in msgspec.json.encode(outcomes[0])
+
+
+def test_an_ndjson_field_that_turns_up_late_is_a_feature(tmp_path: Path) -> None:
+    lines = ['{"ts": 1714560000, "pred": 1}'] * 20_000 + ['{"ts": 1714560000, "pred": 1, "new": 5}']
+    predictions, _ = _events(_write(tmp_path, "a.jsonl", "\n".join(lines)))
+    assert "features" not in predictions[0]
+    assert predictions[-1]["features"] == {"new": 5}
+
+
+def test_parquet_types_become_json_types(tmp_path: Path) -> None:
+    moment = datetime(2024, 5, 1, 12, 0, 0, 250_000)
+    table = pa.table(
+        {
+            "timestamp": pa.array([moment, moment], pa.timestamp("us")),
+            "prediction": pa.array([1, 0], pa.int32()),
+            "label": pa.array([1.0, None], pa.float64()),
+            "score": pa.array([[("0", 0.2), ("1", 0.8)], None], pa.map_(pa.string(), pa.float64())),
+            "features": pa.array([{"a": 1, "b": None}, {"a": 2, "b": 0.5}]),
+            "count": pa.array([3, None], pa.int16()),
+            "seen": pa.array([moment, None], pa.timestamp("ms", tz="UTC")),
+            "plan": pa.array(["x", "y"]).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    predictions, outcomes = _events(tmp_path / "a.parquet")
+    assert predictions[0]["created_at"] == 1714564800250
+    assert predictions[0]["score"] == {"0": 0.2, "1": 0.8}
+    assert predictions[0]["features"] == {"count": 3, "seen": "2024-05-01 12:00:00.25+00", "plan": "x", "a": 1, "b": None}
+    assert predictions[1]["features"] == {"count": None, "seen": None, "plan": "y", "a": 2, "b": 0.5}
+    assert len(outcomes) == 1
+    assert b'"label":1.0' in msgspec.json.encode(outcomes[0])
+
+
+def test_the_three_formats_give_the_same_events(tmp_path: Path) -> None:
+    rows: list[JSON] = [
+        {
+            "id": f"r{row}",
+            "ts": 1714560000000 + row,
+            "pred": row % 3,
+            "label": row % 2,
+            "age": row,
+            "ratio": row + 0.5,
+            "plan": "ab"[row % 2],
+        }
+        for row in range(10_000)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", row_group_size=1_500)
+    csv = "id,ts,pred,label,age,ratio,plan\n" + "".join(",".join(str(value) for value in row.values()) + "\n" for row in rows)
+    files = [
+        tmp_path / "a.parquet",
+        _write(tmp_path, "a.csv", csv),
+        _write(tmp_path, "a.ndjson", "\n".join(json.dumps(row) for row in rows)),
+    ]
+    first, *others = [_events(path) for path in files]
+    assert all(other == first for other in others)
+    assert [prediction["prediction_id"] for prediction in first[0]] == [row["id"] for row in rows]
+
+
+def test_rows_without_an_id_have_the_same_one_each_time(tmp_path: Path) -> None:
+    path = _write(tmp_path, "past.csv", "ts,pred\n" + "1714560000,1\n" * 3)
+    ids = [[prediction["prediction_id"] for prediction in _events(path)[0]] for _ in range(2)]
+    assert ids == [["past.csv-1", "past.csv-2", "past.csv-3"]] * 2
+
+
+def test_outcomes_come_after_the_label_delay(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.csv", "ts,pred,converted,revenue\n1714560000,1,1,9.5\n1714560000,1,no,\n")
+    _, outcomes = _events(path, delay_ms=60_000)
+    assert [outcome["created_at"] for outcome in outcomes] == [1714560060000] * 2
+    assert [(outcome["converted"], outcome.get("revenue_generated")) for outcome in outcomes] == [(True, 9.5), (False, None)]
+
+
+def test_segments_are_text_as_written(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.csv", "ts,pred,region\n1714560000,1,07\n1714560000,1,\n")
+    predictions, _ = _events(path, {"segments.region": "region"})
+    assert predictions[0]["segments"] == {"region": "07"}
+    assert "segments" not in predictions[1]
+
+
+def test_the_mapping_is_printed(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.csv", "ts,y_pred,target,age\n1714560000,1,0.0,3\n")
+    table = open_table(path)
+    lines = describe_mapping(table, Reading("churn", "7", "a.csv", map_columns(table.columns, {}, None), 0))
+    assert lines == [
+        "replaying a.csv as predictions of churn",
+        "  created_at         <- ts (BIGINT)",
+        "  prediction         <- y_pred (BIGINT)",
+        "  label              <- target (DOUBLE)",
+        "  features           <- age",
+        "  model_version      =  7",
+        "  prediction_id      =  file name and row number",
+        "  note: one of prediction and label has decimals, so they count as numeric targets (mae, rmse), not as classes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", "ts,pred\n2024-01-01,1\nyesterday,0\n", "row 2, column ts: expected a time .*, got 'yesterday'"),
+        ("a.csv", "ts,pred\n1714560000,1\n1714560000,1\n1714560000\n", r"row 3 \(line 4\): 1 values, but the header has 2"),
+        ("a.csv", "ts,pred,score\n1714560000,1,1.5\n", "row 1, column score: expected a probability from 0 to 1, got 1.5"),
+        ("a.csv", "ts,pred\n1714560000,\n", "row 1, column pred: expected a prediction, got nothing"),
+        ("a.csv", 'ts,pred\n1714560000,"abc\n', "cannot be read as CSV"),
+        ("a.csv", "ts,pred\n", "has no rows"),
+        ("a.csv", "", "is empty"),
+        ("a.parquet", "nonsense", "cannot be read as Parquet"),
+        ("a.ndjson", '{"ts": 1714560000, "pred": 1}\n{bad\n', "row 2: not JSON"),
+        ("a.ndjson", "[1]\n", "row 1: expected a JSON object"),
+        ("a.ndjson", '{"ts": 1714560000, "pred": 1, "x": [1]}\n', "row 1, column x: expected text, a number"),
+        ("a.ndjson", "\n\n", "has no rows"),
+    ],
+)
+def test_what_cannot_be_replayed_is_named(tmp_path: Path, name: str, content: str, says: str) -> None:
+    with pytest.raises(TowerError, match=says):
+        _events(_write(tmp_path, name, content))
+
+
+def test_a_csv_that_is_not_utf_8_is_an_error_of_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"ts,pred\n1714560000,caf\xe9\n")
+    with pytest.raises(TowerError, match="write it as UTF-8") as caught:
+        _events(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz"])
+def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown - name it \.parquet, \.csv"):
+        open_table(_write(tmp_path, name, "x"))
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no file"):
+        open_table(tmp_path / "none.csv")
+
+
+FEATURES = st.dictionaries(
+    st.text(min_size=1, max_size=8),
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {
+                "created_at": st.integers(10**12, 2 * 10**12),
+                "prediction": st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(min_size=1, max_size=5),
+            },
+            optional={"features": FEATURES, "label": st.booleans() | st.integers(-9, 9) | st.floats(-9, 9), "score": st.floats(0, 1)},
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_events_of_the_contract_replayed_are_the_same_events(tmp_path_factory: pytest.TempPathFactory, rows: list[JSON]) -> None:
+    path = tmp_path_factory.mktemp("events") / "a.ndjson"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    table = LineTable(path)
+    reading = Reading("m", "1", "a.ndjson", map_columns({**table.columns, "created_at": "", "prediction": ""}, {}, None), 0)
+    replayed = [row for chunk in table.chunks("created_at", set()) for row in rows_of_chunk(chunk, reading)]
+    for row, sent in zip(rows, replayed, strict=True):
+        made = msgspec.json.decode(sent.prediction, type=Prediction)
+        assert (made.created_at, made.prediction, type(made.prediction)) == (row["created_at"], row["prediction"], type(row["prediction"]))
+        assert (made.features or {}) == row.get("features", {})
+        assert (sent.outcome is not None) == ("label" in row)
+        if sent.outcome is not None:
+            known = msgspec.json.decode(sent.outcome, type=Outcome)
+            assert (known.label, type(known.label)) == (row["label"], type(row["label"]))
