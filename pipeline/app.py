@@ -55,7 +55,9 @@ def _ensure_topics(kafka: KafkaSettings, stopping: Flag) -> None:
     """Create the topics, waiting for a broker that is away."""
     while not stopping.is_set():
         try:
-            ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions, replication_factor=kafka.replication_factor)
+            ensure_topics(
+                AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions, replication_factor=kafka.replication_factor
+            )
             return
         except BrokerUnavailable as error:
             log.warning("%s; waiting for it", error)

@@ -56,7 +56,8 @@ def _start(job: Job) -> list[SpawnProcess]:
     spawn = multiprocessing.get_context("spawn")
     level = logging.getLogger().getEffectiveLevel()
     members = [
-        spawn.Process(target=_member, args=(job, addresses, number, level), name=f"tower-pipeline-{number}") for number in range(job.workers)
+        spawn.Process(target=_member, args=(job, addresses, number, level), name=f"tower-pipeline-{number}")
+        for number in range(job.workers)
     ]
     for member in members:
         member.start()

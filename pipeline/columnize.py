@@ -30,6 +30,7 @@ _CLASS_TYPES = {str, bool}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FEATURES: dict[str, str | bool | int | float | None] = {}
 
+
 def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: int) -> Predictions:
     """Return the columns of `events`. Raises Rejection for the first that breaks the contract."""
     models = [event.model for event in events]

@@ -41,8 +41,8 @@ class KeySet(NamedTuple):
 class Predictions:
     """Columns over n predictions.
 
-    `class_` is the position
-    of a predicted text or boolean in `classes` (model, class as JSON text), `number` a predicted number or NaN, `written_as_float` whether the JSON number had a point or an exponent.
+    `class_` is the position of a predicted text or boolean in `classes` (model, class as JSON text),
+    `number` a predicted number or NaN, `written_as_float` whether the JSON number had a point or an exponent.
     `null_row`, `null_feature` list the explicit nulls: row, and position in `features`.
     """
 

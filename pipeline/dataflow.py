@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 
@@ -95,7 +95,7 @@ class _Router:
                     producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.stopping.is_set())
                     self._office = DeadLetterOffice(producer, self._run.clock)
                 self._office.send(intake.dead)
-            return zip(self._keys, slices(intake.progress, intake.predictions, intake.outcomes, self._job.shards))
+            return zip(self._keys, slices(intake.progress, intake.predictions, intake.outcomes, self._job.shards), strict=True)
         except Exception as error:
             self._run.failed(error)
             raise
@@ -142,11 +142,11 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
     def notify_at(self) -> datetime | None:
         """Return when the next commit is due."""
         due_ms = self._shard.due_at_ms if self._shard else None
-        return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, timezone.utc)
+        return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, UTC)
 
     def snapshot(self) -> None:
         """Return nothing: the shard has its own store."""
-        return None
+        return
 
     def _committed(self, discard: bool) -> tuple[list[PaneUpdate | None], bool]:
         try:
@@ -162,7 +162,9 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
             partitions.setdefault(topic, set()).add(partition)
         frozen = {topic: frozenset(numbers) for topic, numbers in partitions.items()}
         acknowledged = acknowledged_file(job.home)
-        return Shard(number, shard_folder(job.home, number), job.settings, frozen, self._run.clock, lambda: read_acknowledged(acknowledged, number))
+        return Shard(
+            number, shard_folder(job.home, number), job.settings, frozen, self._run.clock, lambda: read_acknowledged(acknowledged, number)
+        )
 
 
 class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
@@ -189,7 +191,7 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
 
     def snapshot(self) -> None:
         """Return nothing: the publisher has its own store."""
-        return None
+        return
 
     def close(self) -> None:
         """Publish what is left: all of it when the run ends because it has caught up."""

@@ -61,8 +61,8 @@ class _Reader(Generic[Event, Columns]):
     """Decodes messages of one type, checks their times, and makes columns of them."""
 
     def __init__(self, event: type[Event], columns_of: Callable[..., Columns], settings: PipelineSettings) -> None:
-        self._decoder = Decoder(event, message_bytes=settings.limits.message_bytes)
-        self._columns_of = columns_of
+        self._decoder: Decoder[Event] = Decoder(event, message_bytes=settings.limits.message_bytes)
+        self._columns_of: Callable[..., Columns] = columns_of
         self._text_length = settings.limits.text_length
 
     def read(self, values: Sequence[bytes | None], offsets: Ints) -> tuple[Columns | None, list[Rejected]]:
@@ -146,7 +146,7 @@ class EventReader:
 def _untimely(time: int, now: int, latest: int, earliest: int) -> Rejection:
     if time > latest:
         return Rejection("$.created_at", f"expected a time at most {(latest - now) // 1000} s ahead of the clock, got {_shown(time)}")
-    hint = " (epoch milliseconds are expected, not seconds)" if time < EARLIEST_MS and 0 < time else ""
+    hint = " (epoch milliseconds are expected, not seconds)" if time < EARLIEST_MS and time > 0 else ""
     return Rejection("$.created_at", f"expected a time from {_shown(earliest)} on, got {_shown(time)}{hint}")
 
 

@@ -6,6 +6,7 @@ what is past its retention is one range.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,7 +114,7 @@ def _coded(values: Keys) -> tuple[Keys, Ints]:
 
 def _dense_groups(group: Ints, value: Floats, count: int, takes_larger: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:
     """Sum by counting into a table of all groups: for few panes with many events."""
-    total: Floats = np.bincount(group, value, count)
+    total: Floats = np.bincount(group, value, count).astype(np.float64, copy=False)
     if takes_larger.any():
         rows = group[takes_larger]
         total[rows] = _BELOW_ALL
@@ -144,7 +145,7 @@ def pack_cells(cells: Cells) -> tuple[Keys, list[bytes]]:
     starts = np.flatnonzero(np.append(True, cells.pane[1:] != cells.pane[:-1])) if len(cells) else np.zeros(0, dtype=np.int64)
     data = stored.tobytes()
     bounds = (np.append(starts, len(cells)) * STORED_CELL.itemsize).tolist()
-    return cells.pane[starts], [data[start:end] for start, end in zip(bounds[:-1], bounds[1:])]
+    return cells.pane[starts], [data[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def unpack_cells(pane: Keys, values: list[bytes | None]) -> Cells:

@@ -49,7 +49,9 @@ def shard_count(home: Path, wanted: int) -> int:
     return wanted
 
 
-def resume(home: Path, folders: Iterable[Path], kafka: KafkaSettings, *, accept_loss: bool, to_end: bool, keep_waiting: Callable[[], bool]) -> Resume:
+def resume(
+    home: Path, folders: Iterable[Path], kafka: KafkaSettings, *, accept_loss: bool, to_end: bool, keep_waiting: Callable[[], bool]
+) -> Resume:
     """Return where to go on: of each partition the smallest offset that a shard has committed.
 
     Raises LogTruncated when Kafka has dropped events that were not yet read, unless `accept_loss`.
@@ -98,7 +100,9 @@ def _kept_offsets(kafka: KafkaSettings, keep_waiting: Callable[[], bool]) -> dic
                 }
             except (KafkaException, KeyError) as error:
                 if not keep_waiting():
-                    raise BrokerUnavailable(f"Kafka at {kafka.bootstrap_servers} does not answer", "start it, or check it with ./tower doctor") from error
+                    raise BrokerUnavailable(
+                        f"Kafka at {kafka.bootstrap_servers} does not answer", "start it, or check it with ./tower doctor"
+                    ) from error
                 log.warning("Kafka at %s does not answer (%s); waiting for it", kafka.bootstrap_servers, error)
     finally:
         consumer.close()

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from threading import Event as Flag
 from typing import Any
 
@@ -82,11 +82,11 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
 
     def next_awake(self) -> datetime | None:
         """Return when to ask again: at once while there is data."""
-        return None if self._last_message == self._spoken and not self._at_end else datetime.now(timezone.utc) + _QUIET_AWAKE
+        return None if self._last_message == self._spoken and not self._at_end else datetime.now(UTC) + _QUIET_AWAKE
 
     def snapshot(self) -> None:
         """Return nothing: the shards remember how far they are."""
-        return None
+        return
 
     def close(self) -> None:
         """Let go of the consumer."""
@@ -101,7 +101,7 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
 
     def _without_events(self, messages: list[Message]) -> list[Message]:
         """Return the messages without librdkafka's own events, which come in between."""
-        if not any([message.error() is not None for message in messages]):
+        if not any(message.error() is not None for message in messages):
             return messages
         good = []
         for message in messages:
@@ -151,8 +151,6 @@ def lost(topic: str, partition: int, offset: int) -> LogTruncated:
         f"{topic}/{partition}: the events from offset {offset} on were dropped by the topic's retention before they were read",
         "set pipeline.accept_loss = true (TOWER_PIPELINE__ACCEPT_LOSS=true) to go on without them",
     )
-
-
 
 
 def _note_error(error: KafkaError) -> None:

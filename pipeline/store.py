@@ -6,8 +6,9 @@ power cut RocksDB comes back with a prefix of its batches, and the log is read a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from rocksdict import AccessType, BlockBasedOptions, DBCompressionType, Options, Rdict, WriteBatch
 
@@ -28,7 +29,7 @@ class Batch:
     def put_all(self, family: str, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Store many values; ascending keys are the fastest."""
         put, handle = self._batch.put, self._handles[family]
-        for key, value in zip(keys, values):
+        for key, value in zip(keys, values, strict=True):
             put(key, value, handle)
 
     def delete_all(self, family: str, keys: Sequence[bytes]) -> None:
@@ -82,12 +83,12 @@ class Store:
 
     def get_all(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of many keys, None for what is not there."""
-        values: list[bytes | None] = self._families[family].get(list(keys)) if keys else []
-        return values
+        return cast("list[bytes | None]", self._families[family].get(list(keys))) if keys else []
 
     def scan(self, family: str, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values from `first` to before `end`, ascending."""
-        for key, value in self._families[family].items(from_key=first or None):
+        found = cast("Iterable[tuple[bytes, bytes]]", self._families[family].items(from_key=first or None))
+        for key, value in found:
             if end is not None and key >= end:
                 return
             yield key, value

@@ -32,9 +32,11 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
     flow = build(job, run)
     try:
         if addresses:
-            cluster_main(flow, list(addresses), process, epoch_interval=_EPOCH, worker_count_per_proc=1)
+            cluster_main(  # type: ignore[no-untyped-call]
+                flow, list(addresses), process, epoch_interval=_EPOCH, worker_count_per_proc=1
+            )
         else:
-            run_main(flow, epoch_interval=_EPOCH)
+            run_main(flow, epoch_interval=_EPOCH)  # type: ignore[no-untyped-call]
     except BaseException as error:
         failure = run.failures[0] if run.failures else error
         if isinstance(failure, BrokerUnavailable) and stopping.is_set():

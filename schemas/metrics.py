@@ -50,7 +50,7 @@ class Category(enum.StrEnum):
 class Metric:
     """What a metric is called, belongs to, and is measured in.
 
-    `unit` is one of `""` (a count), `"1/s"`, `"ms"`, `"%"` (0-100), `"ratio"` (0-1), `"currency"`, `"target"` (the unit of the model's target).
+    `unit` is one of `""` (a count), `"1/s"`, `"ms"`, `"%"` (0-100), `"ratio"` (0-1), `"currency"`, `"target"` (the target's unit).
     """
 
     name: str

@@ -29,9 +29,14 @@ class Agenda:
         """Note that panes have changed."""
         self._arrived.append(panes)
 
+    @property
+    def waiting(self) -> Keys:
+        """The panes that have changed since they were last taken, in no order."""
+        return np.concatenate([self.changed, *self._arrived])
+
     def take(self, closed_before: int, most_closed: int | None) -> Keys:
         """Take what to publish now, ascending: all that end after `closed_before`, and at most so many of the others, newest first."""
-        self.changed = np.unique(np.concatenate([self.changed, *self._arrived]))
+        self.changed = np.unique(self.waiting)
         self._arrived.clear()
         if most_closed is None:
             taken, self.changed = self.changed, self.changed[:0]

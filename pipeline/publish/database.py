@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -25,22 +27,22 @@ class MetricsDatabase:
             if "lock" in str(error).lower():
                 raise HomeInUse(f"{file} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
             raise TowerError(f"{file} cannot be opened: {error}", "free disk space, or move the file away to have it made anew") from error
+        self._thread = ThreadPoolExecutor(1, "duckdb")
         self._connection.execute("SET TimeZone = 'UTC'")
         columns = ", ".join(f'"{name}" {kind}' for name, kind in WIDE_COLUMNS.items())
         key = ", ".join(f'"{name}"' for name in _KEY)
         self._connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns}, PRIMARY KEY ({key}))")
 
-    def upsert(self, rows: pa.Table) -> None:
-        """Insert or replace rows in one transaction; a key occurs once in `rows`."""
-        self._connection.register("flushed", rows)
-        self._connection.execute(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
-        self._connection.unregister("flushed")
+    def upsert(self, rows: pa.Table) -> Future[None]:
+        """Insert or replace rows in one transaction; a key occurs once in `rows`.
 
-    def forget(self, window: str, before_ms: int) -> None:
-        """Drop the rows of `window` that end at or before `before_ms`."""
-        self._connection.execute(
-            f'DELETE FROM {TABLE} WHERE "window" = ? AND window_end <= make_timestamptz(? * 1000)', [window, before_ms]
-        )
+        It is done in the database's own thread, in the order of the calls, while the caller goes on.
+        """
+        return self._thread.submit(self._upsert, rows)
+
+    def forget(self, oldest_ends: Mapping[str, int]) -> Future[None]:
+        """Drop the rows of each window that end at or before its time."""
+        return self._thread.submit(self._forget, dict(oldest_ends))
 
     def reader(self) -> duckdb.DuckDBPyConnection:
         """Return a connection for another thread, which sees what has been committed."""
@@ -48,4 +50,14 @@ class MetricsDatabase:
 
     def close(self) -> None:
         """Write the file out and let go of it."""
+        self._thread.shutdown()
         self._connection.close()
+
+    def _upsert(self, rows: pa.Table) -> None:
+        self._connection.register("flushed", rows)
+        self._connection.execute(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
+        self._connection.unregister("flushed")
+
+    def _forget(self, oldest_ends: dict[str, int]) -> None:
+        for window, end in oldest_ends.items():
+            self._connection.execute(f'DELETE FROM {TABLE} WHERE "window" = ? AND window_end <= make_timestamptz(? * 1000)', [window, end])

@@ -63,7 +63,7 @@ class LakeExport:
         return self._running is None
 
     def start(self, offsets: Mapping[int, int], revision: int, newest: int, oldest_end: Mapping[str, int]) -> None:
-        """Export what has changed. `offsets` of the topic are contained, as is `revision`; windows that end by `oldest_end` are left out."""
+        """Export what has changed. `offsets` of the topic and `revision` are contained; windows that end by `oldest_end` are not."""
         changed, self._changed = self._changed, set()
         self.started_ms = self._clock()
         manifest = {

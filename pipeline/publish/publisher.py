@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 import orjson
 
 from pipeline.cells import Ints, Keys, Names
-from pipeline.panes import LENGTH_MS, NO_CELLS, ROLLING_INDEX, WINDOWS, Cells, first_pane_id, key_bytes, pane_scope, pane_start_ms, pane_window
+from pipeline.panes import (
+    LENGTH_MS,
+    NO_CELLS,
+    ROLLING_INDEX,
+    WINDOWS,
+    Cells,
+    first_pane_id,
+    key_bytes,
+    pane_scope,
+    pane_start_ms,
+    pane_window,
+)
 from pipeline.publish.agenda import Agenda, RollingAgenda, window_ends
 from pipeline.publish.database import MetricsDatabase
+from pipeline.publish.hints import Hints
 from pipeline.publish.lake import LakeExport
 from pipeline.publish.names import translated_cells
 from pipeline.publish.rolling import OpenRolling, rolling_panes
@@ -36,7 +49,6 @@ _ROLLING_BUDGET_S = 0.1
 _ROLLING_REST_MS = 30_000
 """Rolling windows that have ended are published again at most this often: one late label touches 168 of them."""
 _RETENTION_STEP_MS = 60_000
-_TASKS = {"": 0, "binary": 1, "multiclass": 2, "regression": 3}
 
 
 class Publisher:
@@ -67,7 +79,10 @@ class Publisher:
         self._open_rolling = OpenRolling()
         self._rolling_done_ms: dict[int, int] = {}
         self._names: tuple[int, Names] | None = None
-        self._hints: dict[int, tuple[int, int]] = {}
+        self._hints = Hints(settings.models, self._state.names)
+        self._writes: list[Future[None]] = []
+        self._published_panes: list[Keys] = []
+        self._published_rolling: list[int] = []
         self._next_flush_s = 0.0
         self._acknowledged_s = 0.0
 
@@ -82,7 +97,7 @@ class Publisher:
         if self._newest > BEGINNING:
             self._rolling.move_to(self._newest, range(len(self._state.names.scopes.items)))
             self._open_rolling.move_to(self._rolling.open_end)
-        for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist()):
+        for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
             self._rolling.hour_changed(scope, start, self._newest)
         for scope in self._rolling.unsaved:
             if scope in self._rolling.closed:
@@ -106,6 +121,9 @@ class Publisher:
         if self._unheard or self._newest == BEGINNING:
             return
         started = time.monotonic()
+        self._settle()
+        if self._lake.idle and (drain or self._clock() - self._lake.started_ms >= self._settings.export_interval_ms):
+            self._start_export()
         moment = self._moment()
         self._agenda.add(self._finalized(moment))
         while True:
@@ -116,8 +134,6 @@ class Publisher:
         self._publish_open_rolling(moment)
         self._publish_closed_rolling(moment, drain)
         self._forget_past_retention()
-        if self._lake.idle and (drain or self._clock() - self._lake.started_ms >= self._settings.export_interval_ms):
-            self._lake.start(self._producer.offsets, self._state.revision, self._newest, self._oldest_ends())
         # Publishing takes at most a quarter of the time: under load the panes just change more often in between.
         finished = time.monotonic()
         self._next_flush_s = finished + max(self._settings.publish_interval_ms / 1000, 3 * (finished - started))
@@ -125,9 +141,10 @@ class Publisher:
     def close(self, *, drain: bool) -> None:
         """Publish (all, with `drain`), export, and let go of everything."""
         self.flush(drain=drain)
+        self._settle()
         self._lake.finish()
         if not self._unheard and self._newest > BEGINNING:
-            self._lake.start(self._producer.offsets, self._state.revision, self._newest, self._oldest_ends())
+            self._start_export()
         self._lake.close()
         self._acknowledge(now=True)
         self._database.close()
@@ -146,16 +163,15 @@ class Publisher:
         """Return the tumbling panes to publish again since they are final now; rolling ones go to their own list."""
         panes = self._agenda.now_final(moment.watermark, moment.lateness)
         rolling = pane_window(panes) == ROLLING_INDEX
-        for scope, end in zip(pane_scope(panes[rolling]).tolist(), window_ends(panes[rolling]).tolist()):
+        for scope, end in zip(pane_scope(panes[rolling]).tolist(), window_ends(panes[rolling]).tolist(), strict=True):
             self._rolling.mark(scope, end, end)
-        return panes[~rolling]
+        tumbling: Keys = panes[~rolling]
+        return tumbling
 
     def _publish_panes(self, panes: Keys, done: Keys, moment: Moment) -> None:
         for first in range(0, len(panes), _PANES_AT_ONCE):
             self._publish(self._state.merged(panes[first : first + _PANES_AT_ONCE]), moment)
-        batch = self._state.store.batch()
-        batch.delete_all(DIRTY, key_bytes(done))
-        self._state.store.write(batch)
+        self._published_panes.append(done)
 
     def _publish_open_rolling(self, moment: Moment) -> None:
         scopes = np.array(sorted(self._rolling.open_changed), dtype=np.int64)
@@ -176,24 +192,41 @@ class Publisher:
             self._publish(cells, moment)
             self._rolling.done(scope)
             self._rolling_done_ms[scope] = moment.now
-            batch = self._state.store.batch()
-            batch.delete_all(ROLLING, [scope.to_bytes(8, "big")])
-            self._state.store.write(batch)
+            self._published_rolling.append(scope)
 
     def _publish(self, cells: Cells, moment: Moment) -> None:
-        """Send to the topic, then to DuckDB; only when both have it, is it no longer marked."""
+        """Send to the topic, and hand to DuckDB; `_settle` takes the marks away when both have it."""
         if not len(cells):
             return
-        rows = published(cells, self._metric_names(), self._hints_of, moment)
+        rows = published(cells, self._metric_names(), self._hints, moment)
         self._producer.send(METRICS, ((key, value, None) for key, value in messages(rows, self._state.names.scope)))
-        self._database.upsert(arrow_table(rows, self._state.names.scope))
+        self._writes.append(self._database.upsert(arrow_table(rows, self._state.names.scope)))
         self._lake.changed(rows.panes)
         self._note_provisional(rows)
+
+    def _settle(self) -> None:
+        """Wait for DuckDB, and take the marks from what has been published and has not changed since."""
+        for write in self._writes:
+            write.result()
+        self._writes.clear()
+        if not self._published_panes and not self._published_rolling:
+            return
+        batch = self._state.store.batch()
+        done = np.setdiff1d(np.concatenate([*self._published_panes, NO_CELLS.pane]), self._agenda.waiting)
+        batch.delete_all(DIRTY, key_bytes(done))
+        scopes = [scope for scope in self._published_rolling if scope not in self._rolling.closed]
+        batch.delete_all(ROLLING, [scope.to_bytes(8, "big") for scope in scopes])
+        self._state.store.write(batch)
+        self._published_panes.clear()
+        self._published_rolling.clear()
+
+    def _start_export(self) -> None:
+        self._lake.start(self._producer.offsets, self._state.revision, self._newest, self._oldest_ends())
 
     def _note_provisional(self, rows: Published) -> None:
         batch = self._state.store.batch()
         provisional = self._agenda.provisional
-        for pane, end, final in zip(rows.panes.tolist(), rows.ends.tolist(), rows.final.tolist()):
+        for pane, end, final in zip(rows.panes.tolist(), rows.ends.tolist(), rows.final.tolist(), strict=True):
             key = end.to_bytes(8, "big") + pane.to_bytes(8, "big")
             if final and pane in provisional:
                 del provisional[pane]
@@ -210,17 +243,6 @@ class Publisher:
             self._names = (size, names.for_metrics())
         return self._names[1]
 
-    def _hints_of(self, scope: int) -> tuple[int, int]:
-        """Return what is configured for the model of a scope: (id of the positive class or -1, task)."""
-        if scope not in self._hints:
-            model = self._settings.models.get(self._state.names.scope(scope)[0])
-            positive = (model.positive_class or (model.classes[-1] if model.task == "binary" and model.classes else "")) if model else ""
-            self._hints[scope] = (
-                self._state.names.classes.id_of(class_text(positive)) if positive else -1,
-                _TASKS[model.task] if model else 0,
-            )
-        return self._hints[scope]
-
     def _oldest_ends(self) -> dict[str, int]:
         return {window: self._newest - self._settings.retention_ms[window] for window in WINDOWS}
 
@@ -233,11 +255,11 @@ class Publisher:
             return
         self._retained_from = self._newest
         batch = self._state.store.batch()
-        for window, (name, oldest_end) in enumerate(self._oldest_ends().items()):
+        for window, oldest_end in enumerate(self._oldest_ends().values()):
             start = first_pane_id(window, oldest_end - int(LENGTH_MS[window]) + 1)
             batch.delete_range(PANES, first_pane_id(window, 0).to_bytes(8, "big"), start.to_bytes(8, "big"))
-            self._database.forget(name, oldest_end)
         self._state.store.write(batch)
+        self._writes.append(self._database.forget(self._oldest_ends()))
 
     def _acknowledge(self, *, now: bool = False) -> None:
         """Tell the shards, which may be in other processes, which of their commits are stored here."""
@@ -269,14 +291,3 @@ def read_acknowledged(file: Path, shard: int) -> int:
         return int(orjson.loads(file.read_bytes()).get(str(shard), 0))
     except FileNotFoundError:
         return 0
-
-
-def class_text(configured: str) -> str:
-    """Return a configured class as the JSON text by which classes are known: `1` and `true` are the integer, `yes` a text."""
-    try:
-        value = orjson.loads(configured)
-    except orjson.JSONDecodeError:
-        value = configured
-    if isinstance(value, bool):
-        value = int(value)
-    return orjson.dumps(value if isinstance(value, (int, float, str)) else configured).decode()

@@ -14,12 +14,11 @@ from pipeline.exact import collapsed
 from pipeline.metrics import METRIC_NAMES, compute
 from pipeline.metrics.table import MetricTable, PaneBatch
 from pipeline.panes import LENGTH_MS, ROLLING_INDEX, WINDOWS, Cells, pane_scope, pane_start_ms, pane_window
+from pipeline.publish.hints import Hints
 from schemas.metrics import MetricRow, MetricsMessage, message_key
 
 _SHORTEST_ELAPSED_MS = 1_000
 """A window that has just begun is taken as a second old, so that its first event is no burst."""
-Hints = Callable[[int], tuple[int, int]]
-"""For a scope: (id of the configured positive class or -1, task 0 to 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Published:
 
     panes: Keys
     ends: Ints
-    final: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+    final: np.ndarray[tuple[int], np.dtype[np.bool_]]
     bounds: Ints
     table: MetricTable
     moment: Moment
@@ -58,7 +57,10 @@ def published(cells: Cells, names: Names, hints: Hints, moment: Moment) -> Publi
     length = LENGTH_MS[window]
     elapsed = np.clip(moment.newest_event_time - start, np.minimum(_SHORTEST_ELAPSED_MS, length), length)
     scopes, of_pane = np.unique(pane_scope(panes), return_inverse=True)
-    hinted = np.array([hints(scope) for scope in scopes.tolist()], dtype=np.int64).reshape(-1, 2)[of_pane]
+    found = [hints.of(scope) for scope in scopes.tolist()]
+    task, positive, class_set = (
+        np.array([(hint.task, hint.positive_class, hint.class_set) for hint in found], dtype=np.int64).reshape(-1, 3)[of_pane].T
+    )
     table = compute(
         PaneBatch(
             count=len(panes),
@@ -67,10 +69,12 @@ def published(cells: Cells, names: Names, hints: Hints, moment: Moment) -> Publi
             value=cells.value,
             length_s=length / 1000,
             elapsed_s=elapsed / 1000,
-            positive_class=hinted[:, 0],
-            task=hinted[:, 1].astype(np.int8),
+            positive_class=positive,
+            task=task.astype(np.int8),
             rolling=window == ROLLING_INDEX,
             names=names,
+            class_set=class_set,
+            class_sets=hints.class_sets,
         )
     )
     counts = np.bincount(table.pane, minlength=len(panes))
@@ -92,6 +96,7 @@ def messages(rows: Published, scope_names: Callable[[int], tuple[str, str, str]]
         table.n.tolist(),
         table.low.tolist(),
         table.high.tolist(),
+        strict=True,
     )
     metric_rows = [MetricRow(*row) for row in columns]  # NaN is written as null
     result = []
@@ -100,7 +105,16 @@ def messages(rows: Published, scope_names: Callable[[int], tuple[str, str, str]]
         model, version, segment = scope_names(scope)
         status = "final" if final else "provisional"
         message = MetricsMessage(
-            model, version, segment, WINDOWS[window], start, end, status, moment.revision, moment.now, metric_rows[bounds[pane] : bounds[pane + 1]]
+            model,
+            version,
+            segment,
+            WINDOWS[window],
+            start,
+            end,
+            status,
+            moment.revision,
+            moment.now,
+            metric_rows[bounds[pane] : bounds[pane + 1]],
         )
         result.append((message_key(model, version, segment, WINDOWS[window], start), encode(message)))
     return result
@@ -143,7 +157,7 @@ def arrow_table(rows: Published, scope_names: Callable[[int], tuple[str, str, st
 def _headers(rows: Published) -> list[tuple[int, int, int, int, bool]]:
     panes = rows.panes
     columns = (pane_window(panes), pane_start_ms(panes), pane_scope(panes), rows.ends, rows.final)
-    return list(zip(*(column.tolist() for column in columns)))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _texts(positions: Ints, texts: list[str]) -> pa.Array:

@@ -13,7 +13,7 @@ from schemas.kafka import KafkaSettings, producer_config
 
 log = logging.getLogger("tower.pipeline")
 _WAIT_S = 1.0
-Header = tuple[str, bytes]
+Header = tuple[str, str | bytes | None]
 KeepWaiting = Callable[[], bool]
 
 
@@ -44,7 +44,9 @@ class AcknowledgedProducer:
         waited = time.monotonic()
         while self._producer.flush(_WAIT_S):
             if not self._keep_waiting():
-                raise BrokerUnavailable(f"{len(self._producer)} messages to {topic} were not acknowledged", "they are sent again at the next start")
+                raise BrokerUnavailable(
+                    f"{len(self._producer)} messages to {topic} were not acknowledged", "they are sent again at the next start"
+                )
             if time.monotonic() - waited > 5:
                 waited = time.monotonic()
                 log.warning("Kafka does not acknowledge messages to %s; waiting for it", topic)

@@ -30,13 +30,15 @@ def expand(delta: Delta, profile_scopes: Sequence[Ints], oldest_end: Sequence[in
         parts = [_scoped(delta, rows, window, profile_scopes)] if len(rows) else []
         if finer is not None and len(finer):
             parts.append(_coarser(finer, window))
-        finer = summed(*(np.concatenate(column) for column in zip(*parts))) if parts else None
+        finer = summed(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None
         if finer is not None:
             result.append(finer)
     return result
 
 
-def late_cells(rows: PredictionRows, counted: Ints, profile_scopes: Sequence[Ints], oldest_end: Sequence[int], lateness_ms: int) -> list[Cells]:
+def late_cells(
+    rows: PredictionRows, counted: Ints, profile_scopes: Sequence[Ints], oldest_end: Sequence[int], lateness_ms: int
+) -> list[Cells]:
     """Return the cells that count, for each window, the predictions read when it was already final."""
     created_at, watermark, profile = rows.created_at[counted], rows.watermark[counted], rows.profile[counted]
     result = []

@@ -13,6 +13,7 @@ from pipeline.cells import Ints
 from pipeline.columns import Hashes
 from pipeline.shard import records as r
 from pipeline.shard.records import Records, unpack
+from pipeline.shard.seen import SeenIds
 from pipeline.shard.state import EXPIRY, RECORDS
 from pipeline.store import Batch, Store
 
@@ -40,7 +41,8 @@ def expires_at(records: Records, horizon_ms: Ints) -> Ints:
     """Return the event time after which each record is not needed: its prediction's, else its newest outcome's, plus the horizon."""
     newest = np.maximum.reduce([records[f"{name}_at"] for name in ("label", "converted", "revenue")])
     base = np.where((records["flags"] & r.HAS_PREDICTION) != 0, records["created_at"], newest)
-    return base.astype(np.int64) + horizon_ms[records["profile"]]
+    due: Ints = base.astype(np.int64) + horizon_ms[records["profile"]]
+    return due
 
 
 def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints) -> None:
@@ -48,8 +50,17 @@ def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints) -> None:
     hour = due // HOUR_MS + 1
     order = np.argsort(hour, kind="stable")
     hours, starts = np.unique(hour[order], return_index=True)
-    for value, rows in zip(hours.tolist(), np.split(order, starts[1:])):
+    for value, rows in zip(hours.tolist(), np.split(order, starts[1:]), strict=True):
         batch.put(EXPIRY, value.to_bytes(8, "big") + sequence.to_bytes(8, "big"), hashes[rows].astype(">u8").tobytes())
+
+
+def noted_ids(store: Store) -> SeenIds:
+    """Return the ids of all records, from the notes: each record is in one."""
+    seen = SeenIds()
+    for key, value in store.scan(EXPIRY):
+        hashes = np.frombuffer(value, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+        seen.add(hashes, int.from_bytes(key[:8], "big") * HOUR_MS)
+    return seen
 
 
 def expire(store: Store, batch: Batch, now: int, horizon_ms: Ints) -> Expired | None:
@@ -66,7 +77,7 @@ def expire(store: Store, batch: Batch, now: int, horizon_ms: Ints) -> Expired | 
     keys = sorted({data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES)})
     records = unpack(store.get_all(RECORDS, keys))
     due = (records["flags"] != 0) & (expires_at(records, horizon_ms) < now)
-    batch.delete_all(RECORDS, [key for key, gone in zip(keys, due.tolist()) if gone])
+    batch.delete_all(RECORDS, [key for key, gone in zip(keys, due.tolist(), strict=True) if gone])
     batch.delete_all(EXPIRY, [key for key, _ in notes])
     gone = records[due]
     alone = gone[(gone["flags"] & r.HAS_PREDICTION) == 0]

@@ -73,7 +73,7 @@ class NameTables:
 
     def table(self, name: str) -> Interner[Any]:
         """Return the table of that name."""
-        return cast(Interner[Any], getattr(self, name))
+        return cast("Interner[Any]", getattr(self, name))
 
     def admit(self, kind: str, owner: str, name: str, limit: int) -> str:
         """Return `name`, or `__other__` when `owner` has as many distinct names of that kind as it may."""

@@ -65,7 +65,7 @@ def unpack(values: Sequence[bytes | None]) -> Records:
     for stored in (SHORT, RECORD):
         rows = np.flatnonzero(lengths == stored.itemsize)
         if len(rows):
-            found = np.frombuffer(b"".join([values[row] for row in rows]), dtype=stored)  # type: ignore[misc]
+            found = np.frombuffer(b"".join([value for row in rows.tolist() if (value := values[row])]), dtype=stored)
             for field in stored.names or ():
                 records[field][rows] = found[field]
     return records
@@ -78,7 +78,7 @@ def pack(records: Records) -> list[bytes]:
         return _slices(_shortened(records))
     packed: list[bytes] = [b""] * len(records)
     for rows, part in ((np.flatnonzero(~long), _shortened(records[~long])), (np.flatnonzero(long), records[long])):
-        for row, value in zip(rows.tolist(), _slices(part)):
+        for row, value in zip(rows.tolist(), _slices(part), strict=True):
             packed[row] = value
     return packed
 

@@ -105,10 +105,13 @@ def joined_predictions(parts: Sequence[PredictionRows]) -> PredictionRows:
     """Return the rows of several batches as one."""
     if len(parts) == 1:
         return parts[0]
-    starts = np.cumsum([0] + [len(part) for part in parts])
+    starts = np.cumsum([0] + [len(part) for part in parts[:-1]])
     columns = {
         name: np.concatenate(
-            [getattr(part, name) + start if name.endswith("_row") else getattr(part, name) for part, start in zip(parts, starts)]
+            [
+                getattr(part, name) + start if name.endswith("_row") else getattr(part, name)
+                for part, start in zip(parts, starts, strict=True)
+            ]
         )
         for name in PredictionRows.__slots__
     }

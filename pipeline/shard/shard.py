@@ -12,18 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import pandas
 
 from pipeline.cells import Floats, Ints, Kind, cell_keys
-from pipeline.columns import Bools, Progress, Slice
+from pipeline.columns import Bools, Hashes, Progress, Slice
 from pipeline.panes import NO_CELLS, Cells, first_pane_id, merge
 from pipeline.settings import PipelineSettings
 from pipeline.shard import records as r
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
 from pipeline.shard.expand import expand, late_cells
-from pipeline.shard.expiry import Expired, expire, expires_at, note, record_keys
+from pipeline.shard.expiry import Expired, expire, expires_at, note, noted_ids, record_keys
 from pipeline.shard.join import Joined, distinct_ids, join
 from pipeline.shard.names import NameTables
-from pipeline.shard.records import pack, unpack
+from pipeline.shard.records import Records, pack, unpack
 from pipeline.shard.rows import OutcomeRows, PredictionRows, joined_outcomes, joined_predictions, outcome_rows, prediction_rows
 from pipeline.shard.state import PANES, RECORDS, ShardState
 from pipeline.shard.updates import PaneUpdate
@@ -57,6 +58,7 @@ class Shard:
         self._state = ShardState(folder)
         self._names = NameTables(settings.limits)
         self._state.load_names(self._names)
+        self._seen = noted_ids(self._state.store)
         self._watermark = self._stored_watermark(PREDICTIONS, partitions)
         self._outcome_times = self._stored_watermark(OUTCOMES, partitions)
         self._counts: Counter[str] = Counter()
@@ -149,13 +151,16 @@ class Shard:
         outcomes = joined_outcomes(self._outcomes) if self._outcomes else None
         ids = distinct_ids(predictions, outcomes)
         keys = record_keys(ids.hash)
-        before = unpack(self._state.store.get_all(RECORDS, keys))
+        before = self._stored_records(ids.hash, keys)
         joined = join(before, ids, predictions, outcomes, self._horizon_ms)
         changed = np.flatnonzero(joined.changed)
         after = joined.after[changed]
         batch.put_all(RECORDS, [keys[row] for row in changed.tolist()], pack(after))
         noted = self._new_or_waiting(joined, changed)
-        note(batch, self._state.sequence, ids.hash[noted], expires_at(joined.after[noted], self._horizon_ms))
+        due = expires_at(joined.after[noted], self._horizon_ms)
+        note(batch, self._state.sequence, ids.hash[noted], due)
+        if len(noted):
+            self._seen.add(ids.hash[noted], int(due.max()))
         deltas = outcome_deltas(joined.before[changed], after, self._task, self._class_ids)
         parts: list[Cells] = []
         oldest_end = self._oldest_end()
@@ -166,6 +171,13 @@ class Shard:
         self._count(predictions, outcomes, joined)
         return parts + (expand(concatenated(deltas), scopes, oldest_end) if deltas else [])
 
+    def _stored_records(self, hashes: Hashes, keys: list[bytes]) -> Records:
+        """Return the records of ids; only for those that may have been seen is the store asked."""
+        known = np.flatnonzero(self._seen.may_hold(hashes))
+        records = r.empty_records(len(keys))
+        records[known] = unpack(self._state.store.get_all(RECORDS, [keys[row] for row in known.tolist()]))
+        return records
+
     def _commit_expired(self, batch: Batch) -> list[Cells]:
         now = self._watermark.value
         if self._outcome_times.partitions and (slowest := self._outcome_times.slowest) is not None:
@@ -173,6 +185,7 @@ class Shard:
         expired: Expired | None = expire(self._state.store, batch, now, self._horizon_ms)
         if expired is None:
             return []
+        self._seen.forget(now)
         self._counts["expired predictions"] += expired.predictions
         self._counts["unmatched outcomes"] += len(expired.outcome_at)
         if not len(expired.outcome_at):
@@ -191,7 +204,7 @@ class Shard:
         if newest < self._retained_from + _RETENTION_STEP_MS:
             return
         self._retained_from = newest
-        for window, (name, oldest_end) in enumerate(zip(TUMBLING, self._oldest_end())):
+        for window, (name, oldest_end) in enumerate(zip(TUMBLING, self._oldest_end(), strict=True)):
             start = first_pane_id(window, oldest_end - WINDOW_LENGTH_MS[name] + 1)
             batch.delete_range(PANES, first_pane_id(window, 0).to_bytes(8, "big"), start.to_bytes(8, "big"))
 
@@ -201,17 +214,21 @@ class Shard:
         new = ((after & r.HAS_PREDICTION) != 0) & (
             ((before & r.HAS_PREDICTION) == 0) | (joined.before["created_at"][changed] != joined.after["created_at"][changed])
         )
-        return changed[new | ((after & r.HAS_PREDICTION) == 0)]
+        rows: Ints = changed[new | ((after & r.HAS_PREDICTION) == 0)]
+        return rows
 
     def _class_ids(self, profile: Ints, number: Floats, as_float: Bools) -> Ints:
         """Return the class ids of numbers: integers and floats are different classes."""
-        keys = np.rec.fromarrays([profile, number, as_float], names="profile,number,as_float")
-        distinct, inverse = np.unique(keys, return_inverse=True)
-        ids = [
-            self._names.class_(self._names.model_of(key.profile), orjson.dumps(float(key.number) if key.as_float else int(key.number)).decode())
-            for key in distinct
-        ]
-        return np.array(ids, dtype=np.int64)[inverse]
+        codes, numbers = pandas.factorize(number)
+        kinds, which = np.unique((profile * len(numbers) + codes) * 2 + as_float, return_inverse=True)
+        ids = []
+        for kind in kinds.tolist():
+            whole, is_float = divmod(kind, 2)
+            owner, code = divmod(whole, len(numbers))
+            value = float(numbers[code])
+            text = orjson.dumps(value if is_float else int(value)).decode()
+            ids.append(self._names.class_(self._names.model_of(owner), text))
+        return np.array(ids, dtype=np.int64)[which]
 
     def _extend_model_columns(self) -> None:
         """Work out the horizon and task of profiles that are new."""
@@ -234,4 +251,3 @@ class Shard:
 
     def _stored_watermark(self, topic: str, partitions: Mapping[str, frozenset[int]]) -> Watermark:
         return Watermark.restored(topic, partitions.get(topic, frozenset()), self._state.watermark.get(topic, {}))
-
