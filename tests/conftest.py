@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from playwright.sync_api import Browser, sync_playwright
 
 from control.broker import EmbeddedBroker
@@ -38,6 +38,7 @@ def topics(kafka: KafkaSettings, admin: AdminClient) -> Callable[[int], KafkaSet
     def fresh(event_partitions: int = 4) -> KafkaSettings:
         remove_topics(admin, [topic.name for topic in TOPICS])
         ensure_topics(admin, event_partitions=event_partitions)
+        wait_until(lambda: have_leaders(admin), "all partitions have their leaders")
         return KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, event_partitions=event_partitions)
 
     return fresh
@@ -65,6 +66,16 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=chromium_path, args=arguments)
         yield running
         running.close()
+
+
+def have_leaders(admin: AdminClient) -> bool:
+    """Say whether every partition of our topics can be used: metadata names its leader before that is ready."""
+    known = admin.list_topics(timeout=DEADLINE_S).topics
+    if any(topic.name not in known for topic in TOPICS):
+        return False
+    newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    wanted = {TopicPartition(topic.name, partition): newest for topic in TOPICS for partition in known[topic.name].partitions}
+    return all(future.exception() is None for future in admin.list_offsets(wanted, request_timeout=DEADLINE_S).values())
 
 
 def remove_topics(admin: AdminClient, names: list[str]) -> None:

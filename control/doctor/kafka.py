@@ -93,6 +93,9 @@ def _newest(admin: AdminClient, partitions: list[tuple[str, int]]) -> int | None
     """Return the newest append time over the partitions in epoch ms, or None when all are empty."""
     newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
     wanted = {TopicPartition(name, partition): newest for name, partition in partitions}
-    times = [future.result().timestamp for future in admin.list_offsets(wanted, request_timeout=_TIMEOUT_S).values()]
-    latest = max(times, default=-1)
+    latest = -1
+    for future in admin.list_offsets(wanted, request_timeout=_TIMEOUT_S).values():
+        # A partition whose leader is moving has no time for us; the others have.
+        if future.exception() is None:
+            latest = max(latest, future.result().timestamp)
     return latest if latest > 0 else None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from control.doctor.findings import Finding
 
-_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)\s*(?:;\s*(?P<marker>[^\\]+))?", re.MULTILINE)
+_LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)[ ]*(?:;\s*(?P<marker>[^\\\n]+))?", re.MULTILINE)
 _LEAST_FREE_BYTES = 2_000_000_000
 # A machine whose battery is empty starts in the past; the program did not exist then.
 _EARLIEST_MS = 1_767_225_600_000

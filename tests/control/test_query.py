@@ -1,0 +1,150 @@
+"""`tower query`: the contract's view over exported files, in three formats, and nothing but reading."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from control.query.formats import WRITERS
+from control.query.lake import run_query
+from schemas.errors import ConfigurationError, TowerError
+from schemas.lake import WIDE_COLUMNS, metrics_folder
+from tests.control.command_line import tower
+
+VIEW = "model model_version segment dimension metric window window_start window_end value n low high status revision updated_at"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with one exported file: one scope and window, with two numbers."""
+    home = tmp_path / "o'home"
+    folder = metrics_folder(home) / "window=1h"
+    folder.mkdir(parents=True)
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in WIDE_COLUMNS.items() if name != "window")
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"CREATE TABLE wide ({columns})")
+    connection.execute(
+        "INSERT INTO wide VALUES ('churn', '*', 'country=de', '2026-01-01 10:00:00+00', '2026-01-01 11:00:00+00', 'final', 3, "
+        "'2026-01-01 11:01:00+00', [{dimension: '', metric: 'prediction_volume', value: 1234567, n: 1234567, low: NULL, high: NULL}, "
+        "{dimension: 'class=1', metric: 'f1_score', value: 0.123456789, n: 10, low: 0.05, high: 0.25}])"
+    )
+    path = str(folder / "1767225600000.parquet").replace("'", "''")
+    connection.execute(f"COPY wide TO '{path}' (FORMAT parquet)")
+    connection.close()
+    return home
+
+
+def rendered(home: Path, sql: str, format_name: str) -> str:
+    out = io.StringIO()
+    WRITERS[format_name](run_query(home, sql), out)
+    return out.getvalue()
+
+
+def test_the_view_has_the_columns_of_the_contract(home: Path) -> None:
+    assert run_query(home, "SELECT * FROM metrics").columns == VIEW.split()
+    assert run_query(home.parent / "nothing", "SELECT * FROM metrics").columns == VIEW.split()
+
+
+def test_json_has_proper_types(home: Path) -> None:
+    rows = json.loads(rendered(home, "SELECT * FROM metrics ORDER BY metric", "json"))
+    assert rows[0] == {
+        "model": "churn",
+        "model_version": "*",
+        "segment": "country=de",
+        "dimension": "class=1",
+        "metric": "f1_score",
+        "window": "1h",
+        "window_start": "2026-01-01T10:00:00Z",
+        "window_end": "2026-01-01T11:00:00Z",
+        "value": 0.123456789,
+        "n": 10,
+        "low": 0.05,
+        "high": 0.25,
+        "status": "final",
+        "revision": 3,
+        "updated_at": "2026-01-01T11:01:00Z",
+    }
+    assert rows[1]["low"] is None
+    assert json.loads(rendered(home, "SELECT 'nan'::DOUBLE AS a, 1.5::DECIMAL(4,1) AS b, true AS c, [1, NULL] AS d", "json")) == [
+        {"a": None, "b": 1.5, "c": True, "d": [1, None]}
+    ]
+    assert json.loads(rendered(home, "SELECT 1 WHERE false", "json")) == []
+
+
+def test_csv_keeps_every_digit(home: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(rendered(home, "SELECT metric, value, low, window_start FROM metrics ORDER BY metric", "csv"))))
+    assert rows == [
+        {"metric": "f1_score", "value": "0.123456789", "low": "0.05", "window_start": "2026-01-01T10:00:00Z"},
+        {"metric": "prediction_volume", "value": "1234567.0", "low": "", "window_start": "2026-01-01T10:00:00Z"},
+    ]
+
+
+def test_table_is_aligned(home: Path) -> None:
+    assert rendered(home, "SELECT metric, value, low FROM metrics ORDER BY metric", "table").splitlines() == [
+        "metric                value   low",
+        "-----------------  --------  ----",
+        "f1_score           0.123457  0.05",
+        "prediction_volume   1234567",
+        "(2 rows)",
+    ]
+
+
+def test_more_rows_than_a_batch_all_come(home: Path) -> None:
+    assert rendered(home, "SELECT i FROM range(10000) AS r(i)", "csv").count("\n") == 10_001
+
+
+@pytest.mark.parametrize(
+    "sql", ["FROM metrics", "WITH a AS (SELECT 1) SELECT * FROM a", "DESCRIBE metrics", "EXPLAIN SELECT 1", "SUMMARIZE metrics"]
+)
+def test_whatever_reads_is_allowed(home: Path, sql: str) -> None:
+    assert run_query(home, sql).columns
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["COPY (SELECT 1) TO 'x.csv'", "CREATE TABLE a (b INT)", "SET threads = 1", "INSTALL httpfs", "ATTACH 'x.db'", "DROP VIEW metrics"],
+)
+def test_whatever_does_not_read_is_refused(home: Path, sql: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a statement that reads"):
+        run_query(home, sql)
+
+
+def test_one_statement_at_a_time(home: Path) -> None:
+    with pytest.raises(ConfigurationError, match="expected one SQL statement, got 2"):
+        run_query(home, "SELECT 1; SELECT 2")
+    with pytest.raises(ConfigurationError, match="got 0"):
+        run_query(home, " ")
+
+
+def test_nothing_outside_of_the_lake_can_be_read(home: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    with pytest.raises(TowerError, match="Permission"):
+        run_query(home, f"SELECT * FROM read_csv('{secret}')")
+
+
+@pytest.mark.parametrize("name", ["alerts", "predictions", "outcomes"])
+def test_views_of_later_parts_are_named_as_such_when_they_are_queried(home: Path, name: str) -> None:
+    with pytest.raises(TowerError, match=f"there is no view {name} yet: it comes with"):
+        run_query(home, f"SELECT count(*) FROM {name}")
+    assert run_query(home, f"SELECT '{name}' AS a").columns == ["a"]
+
+
+def test_an_error_in_the_sql_is_one_line(home: Path) -> None:
+    for sql in ("SELEC 1", "SELECT modl FROM metrics", "SELECT * FROM metric", "SELECT 'a'::INT"):
+        with pytest.raises(TowerError) as error:
+            run_query(home, sql)
+        assert "\n" not in str(error.value)
+        assert error.value.exit_code == 1
+
+
+def test_no_data_yet_gives_the_header_and_a_hint(tmp_path: Path) -> None:
+    done = tower("query", "SELECT model, value FROM metrics", "--format", "csv", home=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "model,value\n")
+    assert "no metrics" in done.stderr
