@@ -101,7 +101,8 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
 
     def _without_events(self, messages: list[Message]) -> list[Message]:
         """Return the messages without librdkafka's own events, which come in between."""
-        if not any(message.error() is not None for message in messages):
+        errors = [message.error() for message in messages]
+        if errors.count(None) == len(errors):
             return messages
         good = []
         for message in messages:
