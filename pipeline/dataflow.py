@@ -24,7 +24,7 @@ from pipeline.route import slices
 from pipeline.settings import PipelineSettings
 from pipeline.shard.shard import Shard
 from pipeline.shard.updates import PaneUpdate
-from pipeline.source import Assignment, KafkaPartitions
+from pipeline.source import Assignment, KafkaPartitions, Reading
 from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings
 
@@ -68,7 +68,7 @@ def shard_folder(home: Path, shard: int) -> Path:
 
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
-    source = KafkaPartitions(job.kafka, job.assignment, run.stopping, idle_after_ms=job.settings.idle_after_ms)
+    source = KafkaPartitions(Reading(job.kafka, run.stopping, run.failed, job.settings.idle_after_ms), job.assignment)
     flow = Dataflow("control_tower")
     batches = op.input("read", flow, source)
     routed = op.flat_map("decode_and_route", batches, _Router(job, run))

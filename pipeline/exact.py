@@ -9,6 +9,7 @@ exact up to 2**53, and it is associative, so that the order of events cannot sho
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.cells import Floats, Ints, Kind, cell_a, cell_keys, cell_kind
 from pipeline.panes import Cells
@@ -77,11 +78,21 @@ def _values(group: Ints, limb: Ints, number: Floats, groups: int) -> Floats:
     width = int(limb[usable].max(initial=0)) - least + 3
     table = np.zeros((groups, width))
     table[group[usable], limb[usable] - least] = number[usable]
-    for column in range(width - 1):
+    _carry(table)
+    # A negative sum is carried as its opposite: the borrow at its top may lie beyond float64.
+    sign = np.where(table[:, -1] < 0, -1.0, 1.0)
+    table *= sign[:, None]
+    _carry(table)
+    value = np.zeros(groups)
+    with np.errstate(over="ignore"):  # a sum beyond float64 is infinite
+        for column in reversed(range(width)):
+            value += np.ldexp(table[:, column], LIMB_BITS * (column + least) - _BIAS)
+    return np.where(infinite, np.inf, sign * value)
+
+
+def _carry(table: npt.NDArray[np.float64]) -> None:
+    """Bring all limbs but the last of each row into 0 to 2**32, in place."""
+    for column in range(table.shape[1] - 1):
         carry = np.floor(table[:, column] / 2.0**LIMB_BITS)
         table[:, column] -= carry * 2.0**LIMB_BITS
         table[:, column + 1] += carry
-    value = np.zeros(groups)
-    for column in reversed(range(width)):
-        value += np.ldexp(table[:, column], LIMB_BITS * (column + least) - _BIAS)
-    return np.where(infinite, np.inf, value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event as Flag
@@ -38,33 +38,50 @@ class Assignment:
     end: Mapping[Position, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read. `stopping` ends it, `failed` is told of errors, `idle_after_ms` is how long a partition is quiet before it counts as idle."""
+
+    kafka: KafkaSettings
+    stopping: Flag
+    failed: Callable[[Exception], None]
+    idle_after_ms: int
+    batch_messages: int = BATCH_MESSAGES
+
+
 class PartitionReader(StatefulSourcePartition[RawBatch, None]):
     """Yields the batches of one partition, and a heartbeat when there are none."""
 
-    def __init__(
-        self, kafka: KafkaSettings, position: Position, start: int, end: int | None, stopping: Flag, idle_after_ms: int, batch_messages: int
-    ) -> None:
+    def __init__(self, reading: Reading, position: Position, start: int, end: int | None) -> None:
         self._topic, self._partition = position
         self._next = start
         self._end = end
-        self._stopping = stopping
-        self._idle_after_s = idle_after_ms / 1000
-        self._batch_messages = batch_messages
+        self._reading = reading
+        self._idle_after_s = reading.idle_after_ms / 1000
         self._at_end = False
         self._idle = False
         self._spoken = self._last_message = time.monotonic()
         self._finished = False
-        self._consumer = Consumer({**consumer_config(kafka, "tower-pipeline"), "error_cb": _note_error, "logger": log})
+        self._consumer = Consumer({**consumer_config(reading.kafka, "tower-pipeline"), "error_cb": _note_error, "logger": log})
         self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
 
     def next_batch(self) -> list[RawBatch]:
         """Return at most one batch; raises StopIteration when told to stop or caught up."""
-        if self._stopping.is_set() or self._finished:
+        try:
+            return self._next_batch()
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._reading.failed(error)
+            raise
+
+    def _next_batch(self) -> list[RawBatch]:
+        if self._reading.stopping.is_set() or self._finished:
             raise StopIteration
         if self._end is not None and self._next >= self._end:
             self._finished = True
             return [self._batch([], self._next, idle=True)]
-        messages = self._consumer.consume(self._batch_messages, 0)
+        messages = self._consumer.consume(self._reading.batch_messages, 0)
         now = time.monotonic()
         start = self._next
         good = self._without_events(messages)
@@ -102,7 +119,7 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
     def _without_events(self, messages: list[Message]) -> list[Message]:
         """Return the messages without librdkafka's own events, which come in between."""
         errors = [message.error() for message in messages]
-        if errors.count(None) == len(errors):
+        if not any(errors):  # a KafkaError is true, and comparing it with None raises
             return messages
         good = []
         for message in messages:
@@ -125,14 +142,9 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
 class KafkaPartitions(FixedPartitionedSource[RawBatch, None]):
     """All partitions of both event topics."""
 
-    def __init__(
-        self, kafka: KafkaSettings, assignment: Assignment, stopping: Flag, *, idle_after_ms: int, batch_messages: int = BATCH_MESSAGES
-    ) -> None:
-        self._kafka = kafka
+    def __init__(self, reading: Reading, assignment: Assignment) -> None:
+        self._reading = reading
         self._assignment = assignment
-        self._stopping = stopping
-        self._idle_after_ms = idle_after_ms
-        self._batch_messages = batch_messages
 
     def list_parts(self) -> list[str]:
         """Return `topic/partition` of each."""
@@ -143,7 +155,7 @@ class KafkaPartitions(FixedPartitionedSource[RawBatch, None]):
         topic, partition = for_part.rsplit("/", 1)
         position = (topic, int(partition))
         start, end = self._assignment.start[position], self._assignment.end.get(position)
-        return PartitionReader(self._kafka, position, start, end, self._stopping, self._idle_after_ms, self._batch_messages)
+        return PartitionReader(self._reading, position, start, end)
 
 
 def lost(topic: str, partition: int, offset: int) -> LogTruncated:
