@@ -68,7 +68,8 @@ def shard_folder(home: Path, shard: int) -> Path:
 
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
-    source = KafkaPartitions(Reading(job.kafka, run.stopping, run.failed, job.settings.idle_after_ms), job.assignment)
+    reading = Reading(job.kafka, run.stopping, run.failed, job.settings.idle_after_ms, job.settings.batch_messages)
+    source = KafkaPartitions(reading, job.assignment)
     flow = Dataflow("control_tower")
     batches = op.input("read", flow, source)
     routed = op.flat_map("decode_and_route", batches, _Router(job, run))

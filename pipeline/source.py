@@ -23,7 +23,6 @@ from schemas.kafka import KafkaSettings, consumer_config
 
 log = logging.getLogger("tower.pipeline")
 Position = tuple[str, int]
-BATCH_MESSAGES = 10_000
 _QUIET_AWAKE = timedelta(milliseconds=5)
 _HEARTBEAT_S = 0.2
 _LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
@@ -40,13 +39,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read. `stopping` ends it, `failed` is told of errors, `idle_after_ms` is how long a partition is quiet before it counts as idle."""
+    """How to read. `stopping` ends it, `failed` is told of errors; a partition that is quiet for `idle_after_ms` counts as idle."""
 
     kafka: KafkaSettings
     stopping: Flag
     failed: Callable[[Exception], None]
     idle_after_ms: int
-    batch_messages: int = BATCH_MESSAGES
+    batch_messages: int
 
 
 class PartitionReader(StatefulSourcePartition[RawBatch, None]):
