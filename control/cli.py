@@ -72,7 +72,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return _failed(f"unexpected {type(error).__name__}: {error} - run it again with --debug to see where", 1, debug)
+        cause = _first_cause(error)
+        if isinstance(cause, TowerError):
+            return _failed(str(cause), cause.exit_code, debug)
+        return _failed(f"unexpected {type(cause).__name__}: {cause} - run it again with --debug to see where", 1, debug)
 
 
 def _own_arguments(arguments: Sequence[str]) -> list[str]:
@@ -87,6 +90,13 @@ def _failed(message: str, exit_code: int, debug: bool) -> int:
         traceback.print_exc()
     print(f"tower: {' '.join(message.split())}", file=sys.stderr)
     return exit_code
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return what an error was raised from: Bytewax wraps ours in several of its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

@@ -49,7 +49,9 @@ class Supervisor:
     def start(self, spec: PartSpec, *, show: Callable[[str], None] | None = None) -> Part:
         """Start a part; `show` gets each line that it writes, which else go to its log alone."""
         log = self._home / "logs" / f"{spec.name}.log"
-        part = Part(PartSpec(spec.name, (*spec.arguments, *self._flags), spec.repeats), log, self._root, self._environment)
+        # Its errors go to its log, where there is room for the traceback.
+        arguments = (*spec.arguments, *self._flags, *(() if "--debug" in self._flags else ("--debug",)))
+        part = Part(PartSpec(spec.name, arguments, spec.repeats), log, self._root, self._environment)
         part.start()
         self._parts.append(part)
         if show:

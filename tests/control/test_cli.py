@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from control.cli import build_parser
+from control.cli import build_parser, main
+from control.commands import doctor
+from schemas.errors import LogTruncated
 from tests.control.command_line import tower
 
 COMMANDS = ["demo", "test", "up", "broker", "pipeline", "dashboard", "loadgen", "replay", "query", "doctor"]
@@ -77,3 +79,15 @@ def test_the_folder_that_it_is_called_from_is_not_imported_from(tmp_path: Path) 
     (tmp_path / "duckdb.py").write_text("raise SystemExit('imported')")
     done = tower("query", "SELECT 42 AS answer", "--format", "csv", home=tmp_path / "home", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "answer\n42\n")
+
+
+def test_an_error_of_ours_is_found_under_those_that_wrap_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def wrapped(options: object, call: object) -> int:
+        try:
+            raise LogTruncated("events were lost", "raise the retention")
+        except LogTruncated as error:
+            raise RuntimeError("error in step read") from error
+
+    monkeypatch.setattr(doctor, "run", wrapped)
+    assert main(["doctor"], {}) == 1
+    assert capsys.readouterr().err == "tower: events were lost - raise the retention\n"
