@@ -41,7 +41,8 @@ class PipelineSettings:
     """Times are in milliseconds.
 
     `shards` is used when a home is made and is then fixed; 0 means one per core, from 2 to 8.
-    `batch_messages` is the most that is read of a partition at once. `accept_loss` goes on where Kafka has dropped events that were not yet read, instead of stopping with an error.
+    `batch_messages` is the most that is read of a partition at once.
+    `accept_loss` goes on where Kafka has dropped events that were not yet read, instead of stopping with an error.
     """
 
     processes: int = 1

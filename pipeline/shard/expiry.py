@@ -47,6 +47,8 @@ def expires_at(records: Records, horizon_ms: Ints) -> Ints:
 
 def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints) -> None:
     """Note when the records of this commit expire."""
+    if not len(due):
+        return  # NumPy splits nothing into one part
     hour = due // HOUR_MS + 1
     order = np.argsort(hour, kind="stable")
     hours, starts = np.unique(hour[order], return_index=True)

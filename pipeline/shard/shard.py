@@ -159,8 +159,7 @@ class Shard:
         noted = self._new_or_waiting(joined, changed)
         due = expires_at(joined.after[noted], self._horizon_ms)
         note(batch, self._state.sequence, ids.hash[noted], due)
-        if len(noted):
-            self._seen.add(ids.hash[noted], int(due.max()))
+        self._seen.add(ids.hash[noted], int(due.max(initial=BEGINNING)))
         deltas = outcome_deltas(joined.before[changed], after, self._task, self._class_ids)
         parts: list[Cells] = []
         oldest_end = self._oldest_end()
