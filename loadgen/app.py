@@ -25,7 +25,7 @@ from loadgen.topics import await_topics
 from schemas.errors import BrokerUnavailable, ConfigurationError
 from schemas.kafka import KafkaSettings
 
-TEMPLATES_ABOVE = 15_000
+TEMPLATES_ABOVE = 10_000
 """Above so many events a second they are copied from templates: models cannot answer that fast."""
 INCIDENT_LOG = "incidents.jsonl"
 

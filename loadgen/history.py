@@ -27,6 +27,7 @@ from loadgen.stopping import stop_on_signals
 from loadgen.topics import await_topics
 from loadgen.traffic import DAY_MS, shape_of_models
 from schemas.kafka import KafkaSettings
+from schemas.topics import PREDICTIONS
 
 HOUR_MS = 3_600_000
 _PROGRESS_S = 2.0
@@ -34,11 +35,15 @@ _PROGRESS_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class HistoryBlock:
-    """The events that are due in one hour, in order of time; `predictions` of them were made in it."""
+    """The events that are due in one hour, up to `end_ms`, in order of time."""
 
     end_ms: int
-    predictions: int
     events: list[Event]
+
+    @property
+    def predictions(self) -> int:
+        """How many of the events are predictions, a few of them delivered twice."""
+        return sum(event.topic == PREDICTIONS for event in self.events)
 
 
 def history_blocks(scenario: Scenario, trained: dict[str, Trained], days: float, now_ms: int, seed: int) -> Iterator[HistoryBlock]:
@@ -53,7 +58,7 @@ def history_blocks(scenario: Scenario, trained: dict[str, Trained], days: float,
         counts = rng.poisson(scenario.history.predictions_per_day / 24 * shape_of_models(scenario, start_ms + HOUR_MS // 2))
         for event in generator.events(rng, counts, start_ms, end_ms, episodes, hour):
             schedule.add(event)
-        yield HistoryBlock(min(end_ms, now_ms), int(counts.sum()), schedule.pop_before(min(end_ms, now_ms)))
+        yield HistoryBlock(min(end_ms, now_ms), schedule.pop_before(min(end_ms, now_ms)))
         hour += 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_BEHIND_S = 5.0
+MAX_BEHIND_S = 10.0
 """A run that is later than this does not catch up: what it missed is left out."""
 _LOOK_BACK_MS = 86_400_000
 

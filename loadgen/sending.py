@@ -92,12 +92,12 @@ class Sender:
             self._away_since = None
 
     def finish(self, patience_s: float = 60) -> Counts:
-        """Wait until all is acknowledged, at most `patience_s`, or 4 s once `stop` is set; return the final counts."""
+        """Wait until all is acknowledged, at most `patience_s`, or 3 s once `stop` is set; return the final counts."""
         deadline = time.monotonic() + patience_s
         stop_deadline = None
         while len(self.producer) > 0 and time.monotonic() < deadline:
             if self._stop.is_set():
-                stop_deadline = stop_deadline or time.monotonic() + 4
+                stop_deadline = stop_deadline or time.monotonic() + 3
                 if time.monotonic() > stop_deadline:
                     break
             self.poll(0.1)

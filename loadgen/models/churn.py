@@ -7,7 +7,7 @@ is a change of that relation: after it, long-standing customers on cheap plans a
 from __future__ import annotations
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -83,7 +83,8 @@ def train() -> Trained:
     half = _TRAINING_ROWS // 2
     stable = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     stable.fit(training.values[:half], training.truth[:half].astype(int))
-    canary = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=12, random_state=_TRAINING_SEED % 2**31)
+    # Not the histogram-based kind: its OpenMP threads wait for each other for milliseconds on a busy machine, for each tree.
+    canary = GradientBoostingClassifier(n_estimators=60, max_depth=3, learning_rate=0.2, subsample=0.7, random_state=1)
     canary.fit(training.values[half:], training.truth[half:].astype(int))
     return Trained(stable, canary, np.median(training.values, axis=0), training.values.std(axis=0))
 
