@@ -7,6 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from control.query.lake import run_query
+from control.supervisor.readiness import COUNTED, DAY
+from schemas.metrics import ALL
+
 SCENARIO = "demo"
 DAYS = 8.0
 
@@ -34,6 +38,17 @@ def wanted_history(home: Path, now_ms: int, seed: int) -> History | None:
         begun = History(now_ms, seed)
         _write(home, begun)
     return None if begun.done else begun
+
+
+def published_days(home: Path) -> dict[tuple[str, int], int]:
+    """Return how many predictions of each (model, day's start in epoch ms) an earlier run of the pipeline has exported."""
+    names = ", ".join(f"'{name}'" for name in COUNTED)
+    result = run_query(
+        home,
+        f"SELECT model, epoch_ms(window_start), sum(value)::BIGINT FROM metrics WHERE model_version = '{ALL}' AND segment = '{ALL}' "
+        f"AND \"window\" = '{DAY}' AND dimension = '' AND metric IN ({names}) GROUP BY ALL",
+    )
+    return {(str(model), int(str(start))): int(str(count)) for batch in result.batches for model, start, count in batch}
 
 
 def note_done(home: Path, history: History) -> None:

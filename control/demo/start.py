@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from control.config import Config
 from control.console import Console
-from control.demo.history import DAYS, SCENARIO, note_done, wanted_history
+from control.demo.history import DAYS, SCENARIO, note_done, published_days, wanted_history
 from control.supervisor.part import Part, PartSpec
-from control.supervisor.readiness import MetricsWatch, answers
+from control.supervisor.readiness import CatchUp, answers
 from control.supervisor.supervisor import Supervisor
 from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings
@@ -23,8 +23,6 @@ TICK_S = 0.2
 _HOW_FAR = re.compile(r"\d+:\d\d  |history: .* of ")
 _SEED = 1
 _DEADLINE_S = 180.0
-# The newest window of 10 s may have begun just now, and the load starts with a ramp.
-_PRESENT_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,8 @@ class Demo:
         self._epoch_ms = epoch_ms
         self._address = f"http://127.0.0.1:{config.dashboard.port}"
         self._dashboard_answers = False
+        self._catch_up: CatchUp | None = None
+        self._caught_up = False
 
     def run(self) -> None:
         """Start everything, tell the steps, and run until `duration_s` after everything ran, or for ever.
@@ -64,17 +64,20 @@ class Demo:
         """
         # The dashboard before the pipeline: parts stop in the opposite order, and it would show the other one as lost.
         self._supervisor.start(PartSpec("dashboard", ("dashboard", f"--port={self._config.dashboard.port}")))
+        self._catch_up = CatchUp(self._kafka, published_days(self._config.home))
         self._supervisor.start(PartSpec("pipeline", ("pipeline",)))
         self._replay_history()
-        watch = MetricsWatch(self._kafka)
-        try:
-            self._start_load()
-            begin = self._epoch_ms()
-            self._wait(lambda: watch.newest_event_time() >= begin - _PRESENT_MS, "the pipeline has not caught up")
-        finally:
-            watch.close()
-        self._console.line("pipeline caught up: events are in the metrics as they come")
-        self._wait(lambda: self._dashboard_answers, f"the dashboard does not answer on {self._address}")
+        self._catch_up.want_all_until_now()
+        self._start_load()
+        if self._wait(lambda: self._caught_up):
+            self._console.line("pipeline caught up: events are in the metrics as they come")
+        else:
+            self._console.line(f"the pipeline is still catching up after {_DEADLINE_S:.0f} s; going on meanwhile")
+        if not self._wait(lambda: self._dashboard_answers):
+            raise TowerError(
+                f"the dashboard does not answer on {self._address} within {_DEADLINE_S:.0f} s",
+                f"see {self._config.home / 'logs' / 'dashboard.log'}",
+            )
         self._open_browser()
         self._run_on()
 
@@ -108,12 +111,14 @@ class Demo:
         while time.monotonic() < end:
             self._tend()
 
-    def _wait(self, condition: Callable[[], bool], failure: str) -> None:
+    def _wait(self, condition: Callable[[], bool]) -> bool:
+        """Look after the parts until the condition holds, and say whether it did before the deadline."""
         end = time.monotonic() + _DEADLINE_S
         while not condition():
-            self._tend()
             if time.monotonic() > end:
-                raise TowerError(f"{failure} within {_DEADLINE_S:.0f} s", f"see the logs in {self._config.home / 'logs'}")
+                return False
+            self._tend()
+        return True
 
     def _wait_for_end(self, part: Part) -> None:
         while self._supervisor.running(part):
@@ -124,6 +129,10 @@ class Demo:
         if not self._dashboard_answers and answers(f"{self._address}/health"):
             self._dashboard_answers = True
             self._console.line(f"dashboard at {self._address}")
+        if self._catch_up is not None and self._catch_up.reached():
+            self._caught_up = True
+            self._catch_up.close()
+            self._catch_up = None
         time.sleep(TICK_S)
 
     def _open_browser(self) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterable, Mapping
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
+import msgspec
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
+from schemas.errors import BrokerUnavailable
 from schemas.kafka import KafkaSettings, consumer_config
-from schemas.metrics import ROLLING, WINDOW_LENGTH_MS
-from schemas.topics import METRICS
+from schemas.metrics import ALL, MetricsMessage
+from schemas.topics import DEAD_LETTERS, METRICS, PREDICTIONS
 
-_BATCH = 2000
+DAY = "1d"
+COUNTED = ("prediction_volume", "duplicate_predictions")
+"""A prediction that was read is in one of these, or a dead letter."""
+_BATCH = 5000
+_MOST_BATCHES = 10
+_TIMEOUT_S = 10.0
+_DAYS_OF_ALL = f'"{ALL}","{ALL}","{DAY}"'.encode()
 
 
 def answers(url: str, timeout_s: float = 2.0) -> bool:
@@ -27,33 +35,55 @@ def answers(url: str, timeout_s: float = 2.0) -> bool:
         return False
 
 
-class MetricsWatch:
-    """Follows `tower.metrics` from its end and knows the newest event time that the pipeline publishes."""
+class CatchUp:
+    """Whether the pipeline has published all predictions that Kafka had at a moment.
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    It counts what the contract promises: each prediction read is in the metrics of its day, a counted duplicate, or a dead
+    letter. It follows `tower.metrics` from its end on; `before` is what was published earlier, (model, day's start) -> count.
+    """
+
+    def __init__(self, kafka: KafkaSettings, before: Mapping[tuple[str, int], int]) -> None:
         self._consumer = Consumer({**consumer_config(kafka, f"tower-start-{uuid.uuid4().hex[:8]}"), "enable.partition.eof": False})
-        metadata = self._consumer.list_topics(METRICS, timeout=10)
-        self._consumer.assign([TopicPartition(METRICS, partition, OFFSET_END) for partition in metadata.topics[METRICS].partitions])
-        self._newest = 0
+        partitions = self._consumer.list_topics(METRICS, timeout=_TIMEOUT_S).topics[METRICS].partitions
+        self._consumer.assign([TopicPartition(METRICS, partition, OFFSET_END) for partition in partitions])
+        self._counted = dict(before)
+        self._wanted: int | None = None
 
-    def newest_event_time(self) -> int:
-        """Return the end of the newest window seen, in epoch ms, exact to ten seconds; 0 before the first. Does not wait."""
-        for message in self._consumer.consume(_BATCH, timeout=0):
-            error = message.error()
-            if error is None:
-                self._newest = max(self._newest, _window_end(message.key()))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                continue
-        return self._newest
+    def want_all_until_now(self) -> None:
+        """Note what Kafka has now: that is to be caught up with. Raises BrokerUnavailable."""
+        try:
+            self._wanted = self._ends(PREDICTIONS)
+        except KafkaException as error:
+            raise BrokerUnavailable(f"Kafka does not say how many events it has: {error.args[0].str()}", "see ./tower doctor") from error
+
+    def reached(self) -> bool:
+        """Say whether the metrics contain all that was noted. Does not wait; is to be called now and then, also before."""
+        for _ in range(_MOST_BATCHES):
+            messages = self._consumer.consume(_BATCH, timeout=0)
+            self._count(message.value() for message in messages if message.error() is None and _DAYS_OF_ALL in (message.key() or b""))
+            if len(messages) < _BATCH:
+                break
+        if self._wanted is None:
+            return False
+        counted = sum(self._counted.values())
+        try:
+            return counted >= self._wanted or counted + self._ends(DEAD_LETTERS) >= self._wanted
+        except KafkaException:
+            # It is away for a moment; the parts wait for it, and so do we.
+            return False
+
+    def _count(self, values: Iterable[bytes | None]) -> None:
+        for value in values:
+            if value is not None:
+                message = msgspec.json.decode(value, type=MetricsMessage)
+                count = sum(row.value for row in message.rows if row.metric in COUNTED and row.dimension == "")
+                self._counted[message.model, message.window_start] = int(count)
+
+    def _ends(self, topic: str) -> int:
+        """Return how many events the topic has had: the sum of its partitions' end offsets."""
+        partitions = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
+        return sum(self._consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=_TIMEOUT_S)[1] for one in partitions)
 
     def close(self) -> None:
         """Leave Kafka."""
         self._consumer.close()
-
-
-def _window_end(key: bytes | None) -> int:
-    """Return the end of a message's window, of the finest windows alone: a day's window ends in the future."""
-    if key is None:
-        return 0
-    *_, window, start = json.loads(key)
-    return int(start) + WINDOW_LENGTH_MS[window] if window != ROLLING and WINDOW_LENGTH_MS[window] <= 10_000 else 0
