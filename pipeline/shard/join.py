@@ -55,15 +55,21 @@ def join(before: Records, ids: Ids, predictions: PredictionRows | None, outcomes
 
     Of several predictions with one id the first read counts; one that comes after the horizon of the earlier one starts anew.
     """
-    after = before.copy()
     changed = np.zeros(len(before), dtype=bool)
     counted = repeated = np.zeros(0, dtype=np.int64)
-    if predictions is not None:
-        counted, repeated = _first_deliveries(before, ids.of_prediction, predictions, horizon_ms)
-        at = ids.of_prediction[counted]
+    if predictions is None:
+        after = before.copy()
+    else:
+        deliveries = _first_deliveries(before, ids.of_prediction, predictions, horizon_ms)
+        counted, repeated, latest = deliveries.counted, deliveries.repeated, deliveries.latest
+        at = ids.of_prediction[latest]
+        # What an earlier prediction of that id has added to the panes is not taken back: it is none of the new one's.
         renewed = at[(before["flags"][at] & r.HAS_PREDICTION) != 0]
-        after[renewed] = r.empty_records(len(renewed))
-        flags = r.HAS_PREDICTION | np.where(predictions.written_as_float[counted], r.ANSWER_IS_FLOAT, 0)
+        if len(renewed):
+            before = before.copy()
+            before[renewed] = r.empty_records(len(renewed))
+        after = before.copy()
+        flags = r.HAS_PREDICTION | np.where(predictions.written_as_float[latest], r.ANSWER_IS_FLOAT, 0)
         after["flags"][at] |= flags.astype(np.uint8)
         for field, column in (
             ("created_at", predictions.created_at),
@@ -72,7 +78,7 @@ def join(before: Records, ids: Ids, predictions: PredictionRows | None, outcomes
             ("class", predictions.class_),
             ("number", predictions.number),
         ):
-            after[field][at] = column[counted]
+            after[field][at] = column[latest]
         changed[at] = True
     if outcomes is not None:
         changed |= _take_outcomes(after, ids.of_outcome, outcomes, horizon_ms)
@@ -80,16 +86,37 @@ def join(before: Records, ids: Ids, predictions: PredictionRows | None, outcomes
     return Joined(before, after, changed, counted, repeated)
 
 
-def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_ms: Ints) -> tuple[Ints, Ints]:
-    known = (before["flags"][at] & r.HAS_PREDICTION) != 0
-    age = rows.created_at - before["created_at"][at]
-    expired = known & (age > horizon_ms[before["profile"][at]])
-    candidates = np.flatnonzero(~known | expired)
-    _, first = np.unique(at[candidates], return_index=True)
-    counted = np.sort(candidates[first])
+@dataclass(frozen=True, slots=True)
+class _Deliveries:
+    """Rows of predictions, ascending: those that count, the repeats, and of each id that has any the last one that counts."""
+
+    counted: Ints
+    repeated: Ints
+    latest: Ints
+
+
+def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_ms: Ints) -> _Deliveries:
+    """Go through each id in the order of reading: the first row counts, and then one that is later than the last by more than the horizon."""
+    known = (before["flags"] & r.HAS_PREDICTION) != 0
+    since = before["created_at"].astype(np.int64)
+    horizon = horizon_ms[before["profile"]]
+    latest = np.full(len(before), -1, dtype=np.int64)
     is_counted = np.zeros(len(rows), dtype=bool)
-    is_counted[counted] = True
-    return counted, np.flatnonzero(~is_counted)
+    left = np.arange(len(rows))
+    while True:
+        anew = ~known[at[left]] | (rows.created_at[left] - since[at[left]] > horizon[at[left]])
+        candidates = left[anew]
+        if not len(candidates):
+            break
+        ids, first = np.unique(at[candidates], return_index=True)
+        counts = candidates[first]
+        is_counted[counts] = known[ids] = True
+        latest[ids], since[ids], horizon[ids] = counts, rows.created_at[counts], horizon_ms[rows.profile[counts]]
+        # Seldom more than the repeats within one commit are left, and seldom does one of them start anew.
+        has_moved = np.zeros(len(before), dtype=bool)
+        has_moved[ids] = True
+        left = left[has_moved[at[left]] & (left > latest[at[left]])]
+    return _Deliveries(np.flatnonzero(is_counted), np.flatnonzero(~is_counted), np.sort(latest[latest >= 0]))
 
 
 def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints) -> Bools:

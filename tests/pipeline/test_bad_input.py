@@ -46,12 +46,27 @@ BAD_PREDICTIONS: list[tuple[str, bytes | None, str, str]] = [
     ("time missing", without("created_at"), "$.created_at", "expected an RFC 3339 time or epoch milliseconds, but it is missing"),
     ("time null", encoded(prediction(created_at=None)), "$.created_at", "expected an RFC 3339 time or epoch milliseconds, got null"),
     ("time in words", encoded(prediction(created_at="noon")), "$.created_at", 'epoch milliseconds, got "noon"'),
-    ("time without offset", encoded(prediction(created_at="2026-03-14T10:00:00")), "$.created_at", "expected a time with an offset (such as Z)"),
+    (
+        "time without offset",
+        encoded(prediction(created_at="2026-03-14T10:00:00")),
+        "$.created_at",
+        "expected a time with an offset (such as Z)",
+    ),
     ("time in seconds", encoded(prediction(created_at=NOW // 1000)), "$.created_at", "(epoch milliseconds are expected, not seconds)"),
     ("time of zero", encoded(prediction(created_at=0)), "$.created_at", "got 1970-01-01T00:00:00.000Z"),
     ("time too old", encoded(prediction(created_at=NOW - 3651 * DAY)), "$.created_at", "expected a time from 2016-03-"),
-    ("time ahead", encoded(prediction(created_at=NOW + 300_001)), "$.created_at", "expected a time at most 300 s ahead of the clock, got 2026-03-14"),
-    ("time beyond all", encoded(prediction(created_at=10**18)), "$.created_at", "expected an RFC 3339 time or epoch milliseconds, got 1000000000"),
+    (
+        "time ahead",
+        encoded(prediction(created_at=NOW + 300_001)),
+        "$.created_at",
+        "expected a time at most 300 s ahead of the clock, got 2026-03-14",
+    ),
+    (
+        "time beyond all",
+        encoded(prediction(created_at=10**18)),
+        "$.created_at",
+        "expected an RFC 3339 time or epoch milliseconds, got 1000000000",
+    ),
     ("time a boolean", encoded(prediction(created_at=True)), "$.created_at", "got true"),
     ("latency a text", encoded(prediction(response_time_ms="fast")), "$.response_time_ms", 'expected a number >= 0, got "fast"'),
     ("latency negative", encoded(prediction(response_time_ms=-1)), "$.response_time_ms", "expected a number >= 0, got -1"),
@@ -61,16 +76,31 @@ BAD_PREDICTIONS: list[tuple[str, bytes | None, str, str]] = [
     ("prediction null", encoded(prediction(prediction=None)), "$.prediction", "it is missing (required when status is ok)"),
     ("prediction a list", encoded(prediction(prediction=[1])), "$.prediction", "expected a text, a number or a boolean, got [1]"),
     ("prediction too large", encoded(prediction(prediction=2**53 + 1)), "$.prediction", "expected an integer of less than 2**53 in size"),
-    ("prediction just too large", encoded(prediction(prediction=-(2**53))), "$.prediction", "expected an integer of less than 2**53 in size"),
+    (
+        "prediction just too large",
+        encoded(prediction(prediction=-(2**53))),
+        "$.prediction",
+        "expected an integer of less than 2**53 in size",
+    ),
     ("prediction too long", encoded(prediction(prediction="c" * 257)), "$.prediction", "expected at most 256 characters, got 257"),
     ("score above 1", encoded(prediction(score=1.01)), "$.score", "expected a number from 0 to 1, or an object of them by class, got 1.01"),
     ("a class's score", encoded(prediction(score={"a": 0.5, "b": 2})), "$.score.b", "expected a number from 0 to 1, got 2"),
     ("features a list", encoded(prediction(features=[])), "$.features", "expected an object of numbers, texts, booleans and nulls, got []"),
-    ("a feature a list", encoded(prediction(features={"age": 3, "zip": []})), "$.features.zip", "a number, a text, a boolean or null, got []"),
+    (
+        "a feature a list",
+        encoded(prediction(features={"age": 3, "zip": []})),
+        "$.features.zip",
+        "a number, a text, a boolean or null, got []",
+    ),
     ("a feature's name", encoded(prediction(features={"f" * 257: 1})), "$.features.ffff", "expected a name of at most 256 characters"),
     ("a segment a number", encoded(prediction(segments={"region": 4})), "$.segments.region", "expected a text, got 4"),
     ("a segment without name", encoded(prediction(segments={"": "eu"})), "$.segments.", "expected names and values of 1 to 256 characters"),
-    ("a segment too long", encoded(prediction(segments={"r": "e" * 257})), "$.segments.r", "expected names and values of 1 to 256 characters"),
+    (
+        "a segment too long",
+        encoded(prediction(segments={"r": "e" * 257})),
+        "$.segments.r",
+        "expected names and values of 1 to 256 characters",
+    ),
     ("variant a number", encoded(prediction(variant=1)), "$.variant", NAME + ", got 1"),
     ("variant empty", encoded(prediction(variant="")), "$.variant", NAME + ', got ""'),
     ("unit a number", encoded(prediction(unit_id=1)), "$.unit_id", "expected a text, got 1"),
@@ -174,7 +204,9 @@ def test_half_a_surrogate_pair_is_no_text(field: str, text: str) -> None:
 
 def test_a_few_bad_messages_do_not_slow_their_batch_much() -> None:
     good: list[bytes | None] = [
-        encoded(prediction(prediction_id=f"p{number}", features={"a": number, "b": "x", "c": None}, segments={"r": "eu"}, response_time_ms=4.5))
+        encoded(
+            prediction(prediction_id=f"p{number}", features={"a": number, "b": "x", "c": None}, segments={"r": "eu"}, response_time_ms=4.5)
+        )
         for number in range(10_000)
     ]
     bad = list(good)

@@ -10,8 +10,19 @@ from hypothesis import strategies as st
 
 from pipeline import panes
 from pipeline.cells import Kind, cell_keys
-from pipeline.panes import Cells, first_pane_id, key_bytes, merge, pack_cells, pane_ids, pane_scope, pane_start_ms, pane_window, unpack_cells
-from pipeline.panes import summed
+from pipeline.panes import (
+    Cells,
+    first_pane_id,
+    key_bytes,
+    merge,
+    pack_cells,
+    pane_ids,
+    pane_scope,
+    pane_start_ms,
+    pane_window,
+    summed,
+    unpack_cells,
+)
 from tests.pipeline.panes_of_cells import ENTRIES, Entry, columns, entries_of, pane_id, slowly_merged
 
 
