@@ -6,7 +6,9 @@ connection, so that publishing goes on meanwhile.
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +51,7 @@ class LakeExport:
         self._running: Future[None] | None = None
         self._changed: set[Bucket] = self._behind()
         self.started_ms = 0
+        self._until_s = math.inf
 
     def changed(self, panes: Keys) -> None:
         """Note that the rows of panes have changed."""
@@ -74,15 +77,16 @@ class LakeExport:
         }
         self._running = self._thread.submit(self._export, changed, manifest, dict(oldest_end))
 
-    def finish(self) -> None:
-        """Wait until the export under way is done."""
+    def finish(self, within_s: float = math.inf) -> None:
+        """Wait until the export under way is done, or given up after `within_s` seconds."""
+        self._until_s = time.monotonic() + within_s
         if self._running is not None:
             self._running.result()
             self._running = None
 
-    def close(self) -> None:
+    def close(self, within_s: float = math.inf) -> None:
         """Finish, and let go of the thread."""
-        self.finish()
+        self.finish(within_s)
         self._thread.shutdown()
         self._connection.close()
 
@@ -94,6 +98,8 @@ class LakeExport:
                 elif start < end:  # some of its windows may have passed their retention since it was written
                     changed.add((window, start))
         for window, start in sorted(changed):
+            if time.monotonic() > self._until_s:
+                return  # the manifest stays behind, so the next start writes the rest
             self._write(window, start, oldest_end.get(window, 0))
         _replace(export_manifest(self._home), orjson.dumps(manifest))
 

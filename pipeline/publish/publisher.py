@@ -6,6 +6,7 @@ Taking an update and publishing are apart: the first makes it safe, the second h
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -48,6 +49,8 @@ _CLOSED_PANES_A_FLUSH = 1_000
 _ROLLING_BUDGET_S = 0.1
 _ROLLING_REST_MS = 30_000
 """Rolling windows that have ended are published again at most this often: one late label touches 168 of them."""
+_LAST_EXPORT_S = 1.5
+"""How long a run that is told to stop goes on exporting: it must be gone within 5 s."""
 _RETENTION_STEP_MS = 60_000
 
 
@@ -142,10 +145,11 @@ class Publisher:
         """Publish (all, with `drain`), export, and let go of everything."""
         self.flush(drain=drain)
         self._settle()
-        self._lake.finish()
+        within_s = math.inf if drain else _LAST_EXPORT_S
+        self._lake.finish(within_s)
         if not self._unheard and self._newest > BEGINNING:
             self._start_export()
-        self._lake.close()
+        self._lake.close(within_s)
         self._acknowledge(now=True)
         self._database.close()
         self._state.close()
