@@ -96,7 +96,7 @@ class _Deliveries:
 
 
 def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_ms: Ints) -> _Deliveries:
-    """Go through each id in the order of reading: the first row counts, and then one that is later than the last by more than the horizon."""
+    """Go through each id in the order of reading: its first row counts, and then one more than the horizon later than the last that did."""
     known = (before["flags"] & r.HAS_PREDICTION) != 0
     since = before["created_at"].astype(np.int64)
     horizon = horizon_ms[before["profile"]]

@@ -77,14 +77,23 @@ class NameTables:
 
     def admit(self, kind: str, owner: str, name: str, limit: int) -> str:
         """Return `name`, or `__other__` when `owner` has as many distinct names of that kind as it may."""
+        kept = self._kept(kind, owner, name, limit)
+        if kept != name:
+            self.folded[kind] += 1
+        return kept
+
+    def _kept(self, kind: str, owner: str, name: str, limit: int) -> str:
         if name == OTHER or (kind, owner, name) in self.members._ids:
             return name
         if self._counts[kind, owner] >= limit:
-            self.folded[kind] += 1
             return OTHER
         self._counts[kind, owner] += 1
         self.members.id_of((kind, owner, name))
         return name
+
+    def _owner(self, model: str) -> str:
+        """Return to whose limits a model's names count: all models beyond the limit share theirs, or endless models had endless names."""
+        return self._kept("model", "", model, self.limits.models)
 
     def profile(self, profile: Profile) -> int:
         """Return the id of a profile (model, version, segments), folded to the limits."""
@@ -115,24 +124,27 @@ class NameTables:
         return self.texts.items[self.profiles.items[profile][0]]
 
     def key_set(self, key_set: KeySet) -> int | None:
-        """Return the id of a set of feature names, or None when the model has too many different sets."""
-        features = tuple(sorted({self.feature(key_set.model, name) for name in key_set.features}))
+        """Return the id of a set of feature names, or None when the model has too many different sets.
+
+        A feature beyond the limit stands in it as `__other__`, each once: as often as its nulls are counted.
+        """
+        features = tuple(sorted(self.feature(key_set.model, name) for name in key_set.features))
         name = orjson.dumps(features).decode()
-        if features and self.admit("key set", key_set.model, name, self.limits.key_sets_per_model) == OTHER:
+        if features and self.admit("key set", self._owner(key_set.model), name, self.limits.key_sets_per_model) == OTHER:
             return None
         return self.key_sets.id_of(features)
 
     def feature(self, model: str, name: str) -> int:
         """Return the id of a feature."""
-        return self.features.id_of(self.admit("feature", model, name, self.limits.features_per_model))
+        return self.features.id_of(self.admit("feature", self._owner(model), name, self.limits.features_per_model))
 
     def variant(self, model: str, name: str) -> int:
         """Return the id of an experiment arm; 0 is none."""
-        return self.variants.id_of(self.admit("variant", model, name, self.limits.variants_per_model)) if name else 0
+        return self.variants.id_of(self.admit("variant", self._owner(model), name, self.limits.variants_per_model)) if name else 0
 
     def class_(self, model: str, json_text: str) -> int:
         """Return the id of a class."""
-        admitted = self.admit("class", model, json_text, self.limits.classes_per_model)
+        admitted = self.admit("class", self._owner(model), json_text, self.limits.classes_per_model)
         return 0 if admitted == OTHER else self.classes.id_of(admitted)
 
     def added(self) -> NewNames:

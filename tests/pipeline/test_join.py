@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -157,7 +158,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
 
 def cut(events: list[Event], at: set[int]) -> list[list[Event]]:
     places = sorted({0, len(events), *(place for place in at if place < len(events))})
-    return [events[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [events[start:end] for start, end in itertools.pairwise(places)]
 
 
 def committed(parts: Sequence[Sequence[Event]]) -> Committed:
