@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import count
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import orjson
@@ -32,6 +32,7 @@ _EXACT_BELOW = 2**53
 _CLASS_TYPES = {str, bool}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FEATURES: dict[str, str | bool | int | float | None] = {}
+_NO_SEGMENTS: dict[str, str] = {}
 
 
 def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: int) -> Predictions:
@@ -42,18 +43,10 @@ def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: 
     error = np.array([event.status == "error" for event in events])
     if None in answers and (np.array([answer is None for answer in answers]) & ~error).any():
         raise Rejection("$.prediction", "expected a text, a number or a boolean, but it is missing (required when status is ok)")
-    profile, profiles = _positions(
-        [
-            (event.model, event.model_version, *parts, *parts.values()) if (parts := event.segments) else (event.model, event.model_version)
-            for event in events
-        ],
-        lambda raw: _profile(raw, text_length),
-    )
-    key_set, key_sets = _positions(
-        [(model, *sent) for model, sent in zip(models, features, strict=True)],
-        lambda raw: _key_set(raw, text_length),
-    )
-    variant, variant_names = _positions([(event.model, event.variant or "") for event in events], _same)
+    shape, shapes = _shapes(events, features)
+    profile, profiles = _positions([one.profile for one in shapes], lambda raw: _profile(raw, text_length))
+    key_set, key_sets = _positions([one.key_set for one in shapes], lambda raw: _key_set(raw, text_length))
+    variant, variant_names = _positions([one.variant for one in shapes], _same)
     nulls = [row for row, sent in enumerate(features) if None in sent.values()]
     null_pairs = [(row, (models[row], name)) for row in nulls for name, value in features[row].items() if value is None]
     null_feature, null_features = _positions([pair for _, pair in null_pairs], _same)
@@ -63,9 +56,9 @@ def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: 
         hash=hashes([event.prediction_id for event in events], models),
         offset=offsets,
         created_at=event_times([event.created_at for event in events]),
-        profile=profile,
-        key_set=key_set,
-        variant=variant,
+        profile=profile[shape],
+        key_set=key_set[shape],
+        variant=variant[shape],
         class_=class_,
         number=number,
         written_as_float=written_as_float,
@@ -184,13 +177,42 @@ def numbers(values: Sequence[Scalar | None], field: str) -> tuple[Floats, Bools]
     return result, as_float
 
 
+class _Shape(NamedTuple):
+    """What many events share: (model, version, *segment names, *segment values), (model, *feature names), (model, variant)."""
+
+    profile: tuple[str, ...]
+    key_set: tuple[str, ...]
+    variant: tuple[str, str]
+
+
+def _shapes(events: Sequence[Prediction], features: Sequence[Collection[str]]) -> tuple[Ints, list[_Shape]]:
+    """Return for each event the position of its shape, and the distinct shapes: one look-up an event instead of three."""
+    raws: list[tuple[Any, ...]] = [
+        (len(parts), event.model, event.model_version, event.variant, *parts, *parts.values(), *sent)
+        for event, sent in zip(events, features, strict=True)
+        for parts in (event.segments or _NO_SEGMENTS,)
+    ]
+    position, distinct = _distinct(raws)
+    shapes = []
+    for segments, model, version, variant, *rest in distinct:
+        end = 2 * segments
+        shapes.append(_Shape((model, version, *rest[:end]), (model, *rest[end:]), (model, variant or "")))
+    return position, shapes
+
+
 def _positions(raws: Sequence[Source], canonical: Callable[[Source], Item]) -> tuple[Ints, list[Item]]:
     """Return for each raw value its position in the list of distinct canonical values."""
-    first_seen: defaultdict[Source, int] = defaultdict(count().__next__)  # counts in C: a third of the time of setdefault
-    raw_position = [first_seen[raw] for raw in raws]
+    position, distinct = _distinct(raws)
     items: dict[Item, int] = {}
-    merged = np.array([items.setdefault(canonical(raw), len(items)) for raw in first_seen], dtype=np.int64)
-    return merged[np.array(raw_position, dtype=np.int64)], list(items)
+    merged = np.array([items.setdefault(canonical(raw), len(items)) for raw in distinct], dtype=np.int64)
+    return merged[position], list(items)
+
+
+def _distinct(raws: Sequence[Source]) -> tuple[Ints, list[Source]]:
+    """Return for each value its position in the list of distinct values."""
+    first_seen: defaultdict[Source, int] = defaultdict(count().__next__)  # counts in C: a third of the time of setdefault
+    position = [first_seen[raw] for raw in raws]
+    return np.array(position, dtype=np.int64), list(first_seen)
 
 
 def _same(raw: Source) -> Source:

@@ -41,7 +41,10 @@ def distinct_ids(predictions: PredictionRows | None, outcomes: OutcomeRows | Non
     """Return the distinct ids of the rows."""
     count = len(predictions) if predictions else 0
     hashes = np.concatenate([rows.hash for rows in (predictions, outcomes) if rows is not None])
-    order = np.lexsort((hashes[:, 1], hashes[:, 0]))
+    order = np.argsort(hashes[:, 0])
+    same_half = hashes[order[1:], 0] == hashes[order[:-1], 0]
+    if (same_half & (hashes[order[1:], 1] != hashes[order[:-1], 1])).any():
+        order = np.lexsort((hashes[:, 1], hashes[:, 0]))  # one in 2**64: sorting by one half alone takes a third of the time
     ordered = hashes[order]
     starts = np.ones(len(ordered), dtype=bool)
     starts[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
