@@ -19,13 +19,17 @@ from pipeline.store import Batch, Store
 
 HOUR_MS = 3_600_000
 KEY_BYTES = 16
-_MOST_NOTES_AT_ONCE = 64
+IDS_AT_ONCE = 100_000
+"""More than a commit can add, so that expiry keeps up with any log; bounded, so that a commit stays short."""
+_NOTED_AGAIN = b"\x01"
+"""Ends the key of a note that expiry makes, which else were that of a note of the same commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Records that were dropped: those of predictions, and outcomes whose prediction never came (profile, time)."""
+    """Records that were dropped: their keys, how many were of predictions, and outcomes whose prediction never came (profile, time)."""
 
+    keys: frozenset[bytes]
     predictions: int
     outcome_profile: Ints
     outcome_at: Ints
@@ -45,7 +49,7 @@ def expires_at(records: Records, horizon_ms: Ints) -> Ints:
     return due
 
 
-def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints) -> None:
+def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints, *, suffix: bytes = b"") -> None:
     """Note when the records of this commit expire."""
     if not len(due):
         return  # NumPy splits nothing into one part
@@ -53,7 +57,7 @@ def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints) -> None:
     order = np.argsort(hour, kind="stable")
     hours, starts = np.unique(hour[order], return_index=True)
     for value, rows in zip(hours.tolist(), np.split(order, starts[1:]), strict=True):
-        batch.put(EXPIRY, value.to_bytes(8, "big") + sequence.to_bytes(8, "big"), hashes[rows].astype(">u8").tobytes())
+        batch.put(EXPIRY, value.to_bytes(8, "big") + sequence.to_bytes(8, "big") + suffix, hashes[rows].astype(">u8").tobytes())
 
 
 def noted_ids(store: Store) -> SeenIds:
@@ -65,23 +69,33 @@ def noted_ids(store: Store) -> SeenIds:
     return seen
 
 
-def expire(store: Store, batch: Batch, now: int, horizon_ms: Ints) -> Expired | None:
-    """Drop what is due at event time `now`: at most a bounded part of it, so that a commit stays short."""
+def expire(store: Store, batch: Batch, sequence: int, now: int, horizon_ms: Ints, *, ids_at_once: int = IDS_AT_ONCE) -> Expired | None:
+    """Drop what is due at event time `now`; of that the oldest notes, until they hold `ids_at_once`."""
     end = (now // HOUR_MS + 1).to_bytes(8, "big") if now > 0 else bytes(8)
-    notes: list[tuple[bytes, bytes]] = []
-    for found in store.scan(EXPIRY, end=end):
-        notes.append(found)
-        if len(notes) == _MOST_NOTES_AT_ONCE:
+    notes: list[bytes] = []
+    data = bytearray()
+    for key, value in store.scan(EXPIRY, end=end):
+        notes.append(key)
+        data += value
+        if len(data) >= ids_at_once * KEY_BYTES:
             break
     if not notes:
         return None
-    data = b"".join(value for _, value in notes)
-    keys = sorted({data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES)})
+    noted = bytes(data)
+    keys = sorted({noted[start : start + KEY_BYTES] for start in range(0, len(noted), KEY_BYTES)})
     records = unpack(store.get_all(RECORDS, keys))
-    due = (records["flags"] != 0) & (expires_at(records, horizon_ms) < now)
-    batch.delete_all(RECORDS, [key for key, gone in zip(keys, due.tolist(), strict=True) if gone])
-    batch.delete_all(EXPIRY, [key for key, _ in notes])
-    gone = records[due]
+    due = expires_at(records, horizon_ms)
+    known = records["flags"] != 0
+    is_gone = known & (due < now)
+    gone_keys = [key for key, gone in zip(keys, is_gone.tolist(), strict=True) if gone]
+    batch.delete_all(RECORDS, gone_keys)
+    batch.delete_all(EXPIRY, notes)
+    # Used again since, or the configured horizon has become longer: without a note the record would stay for ever.
+    later = np.flatnonzero(known & ~is_gone)
+    if len(later):
+        hashes = np.frombuffer(b"".join([keys[row] for row in later.tolist()]), dtype=">u8").astype(np.uint64).reshape(-1, 2)
+        note(batch, sequence, hashes, due[later], suffix=_NOTED_AGAIN)
+    gone = records[is_gone]
     alone = gone[(gone["flags"] & r.HAS_PREDICTION) == 0]
     at = np.maximum.reduce([alone[f"{name}_at"] for name in ("label", "converted", "revenue")])
-    return Expired(len(gone) - len(alone), alone["profile"].astype(np.int64), at.astype(np.int64))
+    return Expired(frozenset(gone_keys), len(gone) - len(alone), alone["profile"].astype(np.int64), at.astype(np.int64))

@@ -1,8 +1,8 @@
 """Which prediction ids a shard may have seen: most ids are new, and need no look at the disk to know it.
 
 A Bloom filter (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970) says "never seen" for certain and
-"perhaps seen" otherwise; the store decides then. It grows by generations, each twice the one before, and a generation is dropped when
-all its ids have expired: some two bytes an id that is still kept.
+"perhaps seen" otherwise; the store decides then. It grows by generations, each as large as all before that are still kept, and one is
+dropped when all its ids have expired: a few bytes an id that is still kept, and no more however long it runs.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class SeenIds:
     """The ids of a shard's records, approximately, and never too few."""
 
     def __init__(self, first_capacity: int = FIRST_CAPACITY) -> None:
+        self._first_capacity = first_capacity
         self._generations = [_Generation(first_capacity)]
 
     def may_hold(self, hashes: Hashes) -> Bools:
@@ -69,7 +70,8 @@ class SeenIds:
         """Add ids that are needed until event time `expires_at` at the latest."""
         newest = self._generations[-1]
         if newest.count + len(hashes) > newest.capacity:
-            self._generations.append(_Generation(max(2 * newest.capacity, len(hashes))))
+            kept = sum(generation.count for generation in self._generations)
+            self._generations.append(_Generation(max(self._first_capacity, kept, len(hashes))))
         self._generations[-1].add(hashes, expires_at)
 
     def forget(self, now: int) -> None:

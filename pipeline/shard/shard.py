@@ -114,9 +114,10 @@ class Shard:
         state, batch = self._state, self._state.store.batch()
         state.sequence += 1
         self._extend_model_columns()
-        parts = self._commit_expired(batch)
+        expired = self._expired(batch)
+        parts = self._unmatched(expired) if expired else []
         if self._rows:
-            parts += self._commit_rows(batch)
+            parts += self._commit_rows(batch, expired.keys if expired else frozenset())
         cells = NO_CELLS
         if parts:
             touched = np.unique(np.concatenate([part.pane for part in parts]))
@@ -146,12 +147,12 @@ class Shard:
         newest = self._watermark.newest_event_time
         return PaneUpdate(self.number, self._state.sequence, cells, names, self._watermark.value, newest, read_at, counts)
 
-    def _commit_rows(self, batch: Batch) -> list[Cells]:
+    def _commit_rows(self, batch: Batch, expired: frozenset[bytes]) -> list[Cells]:
         predictions = joined_predictions(self._predictions) if self._predictions else None
         outcomes = joined_outcomes(self._outcomes) if self._outcomes else None
         ids = distinct_ids(predictions, outcomes)
         keys = record_keys(ids.hash)
-        before = self._stored_records(ids.hash, keys)
+        before = self._stored_records(ids.hash, keys, expired)
         joined = join(before, ids, predictions, outcomes, self._horizon_ms)
         changed = np.flatnonzero(joined.changed)
         after = joined.after[changed]
@@ -170,23 +171,25 @@ class Shard:
         self._count(predictions, outcomes, joined)
         return parts + (expand(concatenated(deltas), scopes, oldest_end) if deltas else [])
 
-    def _stored_records(self, hashes: Hashes, keys: list[bytes]) -> Records:
-        """Return the records of ids; only for those that may have been seen is the store asked."""
-        known = np.flatnonzero(self._seen.may_hold(hashes))
+    def _stored_records(self, hashes: Hashes, keys: list[bytes], expired: frozenset[bytes]) -> Records:
+        """Return the records of ids; only for those that may have been seen, and do not expire in this commit, is the store asked."""
+        known = [row for row in np.flatnonzero(self._seen.may_hold(hashes)).tolist() if keys[row] not in expired]
         records = r.empty_records(len(keys))
-        records[known] = unpack(self._state.store.get_all(RECORDS, [keys[row] for row in known.tolist()]))
+        records[known] = unpack(self._state.store.get_all(RECORDS, [keys[row] for row in known]))
         return records
 
-    def _commit_expired(self, batch: Batch) -> list[Cells]:
+    def _expired(self, batch: Batch) -> Expired | None:
         now = self._watermark.value
         if self._outcome_times.partitions and (slowest := self._outcome_times.slowest) is not None:
             now = min(now, slowest)
-        expired: Expired | None = expire(self._state.store, batch, now, self._horizon_ms)
-        if expired is None:
-            return []
-        self._seen.forget(now)
-        self._counts["expired predictions"] += expired.predictions
-        self._counts["unmatched outcomes"] += len(expired.outcome_at)
+        expired = expire(self._state.store, batch, self._state.sequence, now, self._horizon_ms)
+        if expired is not None:
+            self._seen.forget(now)
+            self._counts["expired predictions"] += expired.predictions
+            self._counts["unmatched outcomes"] += len(expired.outcome_at)
+        return expired
+
+    def _unmatched(self, expired: Expired) -> list[Cells]:
         if not len(expired.outcome_at):
             return []
         ones = np.ones(len(expired.outcome_at))
