@@ -10,9 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from rocksdict import AccessType, BlockBasedOptions, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 from schemas.errors import HomeInUse, TowerError
+
+
+_CACHE_BYTES = 32 << 20
+_UNWRITTEN_BYTES = 96 << 20
+"""Both are for all families of a store together: by default each family would have its own."""
 
 
 class Batch:
@@ -55,11 +60,12 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._names = tuple(families)
+        cache = Cache(_CACHE_BYTES)
         try:
             self._database = Rdict(
                 str(folder),
-                _options(),
-                column_families={name: _options() for name in families},
+                _options(cache),
+                column_families={name: _options(cache) for name in families},
                 access_type=AccessType.read_only(error_if_log_file_exist=False) if read_only else AccessType.read_write(),
             )
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
@@ -99,16 +105,18 @@ class Store:
         self._database.close()
 
 
-def _options() -> Options:
+def _options(cache: Cache) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.create_missing_column_families(True)
     table = BlockBasedOptions()
     table.set_bloom_filter(10, False)
+    table.set_block_cache(cache)
     options.set_block_based_table_factory(table)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_size(32 << 20)
     options.set_max_write_buffer_number(3)
+    options.set_db_write_buffer_size(_UNWRITTEN_BYTES)
     options.set_keep_log_file_num(2)
     options.set_max_total_wal_size(256 << 20)
     return options

@@ -33,6 +33,7 @@ from pipeline.publish.database import MetricsDatabase
 from pipeline.publish.hints import Hints
 from pipeline.publish.lake import LakeExport
 from pipeline.publish.names import translated_cells
+from pipeline.publish.progress import ProgressLog
 from pipeline.publish.rolling import OpenRolling, rolling_panes
 from pipeline.publish.rows import Moment, Published, arrow_table, messages, published
 from pipeline.publish.state import DIRTY, OPEN, PANES, ROLLING, PublisherState
@@ -83,6 +84,7 @@ class Publisher:
         self._rolling_done_ms: dict[int, int] = {}
         self._names: tuple[int, Names] | None = None
         self._hints = Hints(settings.models, self._state.names)
+        self._progress = ProgressLog(clock)
         self._writes: list[Future[None]] = []
         self._published_panes: list[Keys] = []
         self._published_rolling: list[int] = []
@@ -113,6 +115,7 @@ class Publisher:
         self._agenda.add(ids)
         self._unheard.discard(update.shard)
         self._acknowledge()
+        self._progress.note(update, self._newest)
 
     @property
     def due(self) -> bool:
