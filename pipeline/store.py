@@ -14,7 +14,6 @@ from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, O
 
 from schemas.errors import HomeInUse, TowerError
 
-
 _CACHE_BYTES = 32 << 20
 _UNWRITTEN_BYTES = 96 << 20
 """Both are for all families of a store together: by default each family would have its own."""
