@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from loadgen.scenario import Scenario
 from loadgen.schedule import Event, Schedule
 from loadgen.sending import Sender
 from loadgen.traffic import events_per_prediction, shape_of_models
+from schemas.topics import PREDICTIONS
 
+NEVER_MS = 1 << 62
 SLICE_S = 0.01
 """How often due events are sent."""
 _BLOCK_S = 1.0
@@ -51,12 +54,15 @@ class LiveRun:
         self._asked_rate = asked_rate
         self._tokens = Tokens(asked_rate or scenario.rate)
         self._schedule = Schedule()
+        self._last_ms = NEVER_MS
         self._block_s = _BLOCK_S if self._tokens.rate < _SHORT_BLOCKS_FROM else _SHORT_BLOCK_S
 
     def run(self, duration_s: float | None, stop: threading.Event, progress: Progress) -> None:
         """Send until `stop` is set or `duration_s` have gone by."""
         started = time.monotonic()
         start_s, block = 0.0, 0
+        if duration_s is not None:
+            self._last_ms = self._clock.at(duration_s) - 1
         while not stop.is_set() and (duration_s is None or start_s < duration_s):
             self._await(started + start_s, stop)
             end_s = start_s + self._block_s if duration_s is None else min(start_s + self._block_s, duration_s)
@@ -67,7 +73,14 @@ class LiveRun:
                 end_s += behind_s
                 self._tokens.forgive(end_s)
             start_s, block = end_s, block + 1
+        self._send_late_predictions()
         self._announcer.finish(self._clock.at(time.monotonic() - started))
+
+    def _send_late_predictions(self) -> None:
+        """Send what is still held back: outcomes of these predictions may already have been sent."""
+        for event in self._schedule.pop_before(NEVER_MS):
+            if event.topic == PREDICTIONS and not self._sender.send(event.topic, event.key, event.value):
+                return
 
     def _await(self, deadline: float, stop: threading.Event) -> None:
         """Take in delivery reports until the monotonic clock has reached `deadline`."""
@@ -83,6 +96,8 @@ class LiveRun:
             return ready
         episodes = self._episodes(start_ms, end_ms)
         for event in self._generator.events(self._rng, self._counts(start_ms, end_s, len(ready)), start_ms, end_ms, episodes, block):
+            if event.topic == PREDICTIONS and event.due_ms > self._last_ms:
+                event = replace(event, due_ms=self._last_ms)
             if event.due_ms < end_ms:
                 ready.append(event)
             else:
