@@ -16,6 +16,8 @@ ALERTS = "tower.alerts"
 DEAD_LETTERS = "tower.dead-letters"
 
 _DAY_MS = 86_400_000
+LARGEST_DEAD_LETTER_BYTES = 16 * 1024 * 1024
+"""A dead letter is the message as received and headers besides: where the largest message fits, its dead letter must too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def ensure_topics(
                 "retention.ms": str(topic.retention_ms),
                 "retention.bytes": str(retention_bytes if topic.cleanup_policy == "delete" else -1),
                 "message.timestamp.type": "LogAppendTime",
+                **({"max.message.bytes": str(LARGEST_DEAD_LETTER_BYTES)} if topic.name == DEAD_LETTERS else {}),
             },
         )
         for topic in TOPICS

@@ -10,9 +10,11 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.errors import BrokerUnavailable
 from schemas.kafka import KafkaSettings, producer_config
+from schemas.topics import LARGEST_DEAD_LETTER_BYTES
 
 log = logging.getLogger("tower.pipeline")
 _WAIT_S = 1.0
+_LARGE = {"message.max.bytes": LARGEST_DEAD_LETTER_BYTES}
 Header = tuple[str, str | bytes | None]
 KeepWaiting = Callable[[], bool]
 
@@ -25,7 +27,7 @@ class AcknowledgedProducer:
     """
 
     def __init__(self, kafka: KafkaSettings, keep_waiting: KeepWaiting) -> None:
-        self._producer = Producer({**producer_config(kafka), "message.timeout.ms": 0, "queue.buffering.max.messages": 1_000_000})
+        self._producer = Producer({**producer_config(kafka), "message.timeout.ms": 0, "queue.buffering.max.messages": 1_000_000, **_LARGE})
         self._keep_waiting = keep_waiting
         self._failed: list[str] = []
         self.offsets: dict[int, int] = {}
