@@ -68,7 +68,8 @@ def shard_folder(home: Path, shard: int) -> Path:
 
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
-    reading = Reading(job.kafka, run.stopping, run.failed, job.settings.idle_after_ms, job.settings.batch_messages)
+    settings = job.settings
+    reading = Reading(job.kafka, run.stopping, run.failed, settings.idle_after_ms, settings.batch_messages, settings.accept_loss)
     source = KafkaPartitions(reading, job.assignment)
     flow = Dataflow("control_tower")
     batches = op.input("read", flow, source)

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
 from pipeline.publish.state import stored_sequences
 from pipeline.shard.state import ShardState
-from pipeline.source import Assignment, Position, lost
+from pipeline.source import Assignment, Position, lost, note_loss
 from pipeline.watermark import BEGINNING
 from schemas.errors import BrokerUnavailable, TowerError
 from schemas.kafka import KafkaSettings, consumer_config
@@ -71,18 +71,18 @@ def resume(
 
 
 def _start(position: Position, committed: list[dict[Position, int]], low: int, high: int, accept_loss: bool) -> int:
-    offset = min(progress.get(position, 0) for progress in committed)
-    never_read = all(position not in progress for progress in committed)
+    # A shard that was ended before its first commit has none; what the log began with then is not known, but not long ago.
+    offset = min(progress.get(position, low) for progress in committed)
     topic, partition = position
     if offset > high:
         raise TowerError(
             f"{topic}/{partition}: offset {offset} was read, but the topic ends at {high}: it was made anew", "use a new TOWER_HOME for it"
         )
-    if offset >= low or never_read:
-        return max(offset, low)
+    if offset >= low:
+        return offset
     if not accept_loss:
         raise lost(topic, partition, offset)
-    log.warning("%s/%d: going on at %d; the events from %d on were lost", topic, partition, low, offset)
+    note_loss(topic, partition, offset, low)
     return low
 
 

@@ -25,6 +25,7 @@ log = logging.getLogger("tower.pipeline")
 Position = tuple[str, int]
 _QUIET_AWAKE = timedelta(milliseconds=5)
 _HEARTBEAT_S = 0.2
+_ANSWER_S = 5.0
 _LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
 _FATAL = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.TOPIC_AUTHORIZATION_FAILED}
 
@@ -39,13 +40,17 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read. `stopping` ends it, `failed` is told of errors; a partition that is quiet for `idle_after_ms` counts as idle."""
+    """How to read. `stopping` ends it, `failed` is told of errors; a partition that is quiet for `idle_after_ms` counts as idle.
+
+    `accept_loss` goes on behind events that Kafka has dropped before they were read, instead of raising LogTruncated.
+    """
 
     kafka: KafkaSettings
     stopping: Flag
     failed: Callable[[Exception], None]
     idle_after_ms: int
     batch_messages: int
+    accept_loss: bool = False
 
 
 class PartitionReader(StatefulSourcePartition[RawBatch, None]):
@@ -86,7 +91,7 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         good = self._without_events(messages)
         if good:
             self._next = max(self._next, _offset(good[-1]) + 1)
-            self._at_end = self._idle = False
+            self._idle = False
             self._last_message = self._spoken = now
             return [self._batch(good, start, idle=False)]
         became_idle = self._at_end and not self._idle and now - self._last_message >= self._idle_after_s
@@ -119,23 +124,34 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         """Return the messages without librdkafka's own events, which come in between."""
         errors = [message.error() for message in messages]
         if not any(errors):  # a KafkaError is true, and comparing it with None raises
+            self._at_end &= not messages
             return messages
         good = []
         for message in messages:
             error = message.error()
             if error is None:
                 good.append(message)
+                self._at_end = False  # the notice of the end comes once, and may be in this very list, behind the last message
             elif error.code() == KafkaError._PARTITION_EOF:
                 # Markers of transactions take offsets too: the end may lie beyond the last message.
                 self._next = max(self._next, _offset(message))
                 self._at_end = True
             elif error.code() in _LOST:
-                raise lost(self._topic, self._partition, self._next)
+                self._pass_over_the_lost()
             elif error.code() in _FATAL:
                 raise BrokerUnavailable(f"{self._topic}/{self._partition}: {error.str()}", "check the topic with ./tower doctor")
             else:
                 _note_error(error)
         return good
+
+    def _pass_over_the_lost(self) -> None:
+        if not self._reading.accept_loss:
+            raise lost(self._topic, self._partition, self._next)
+        place = TopicPartition(self._topic, self._partition)
+        first = int(self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)[0])
+        note_loss(self._topic, self._partition, self._next, first)
+        self._next = max(self._next, first)
+        self._consumer.assign([TopicPartition(self._topic, self._partition, self._next)])
 
 
 class KafkaPartitions(FixedPartitionedSource[RawBatch, None]):
@@ -163,6 +179,11 @@ def lost(topic: str, partition: int, offset: int) -> LogTruncated:
         f"{topic}/{partition}: the events from offset {offset} on were dropped by the topic's retention before they were read",
         "set pipeline.accept_loss = true (TOWER_PIPELINE__ACCEPT_LOSS=true) to go on without them",
     )
+
+
+def note_loss(topic: str, partition: int, offset: int, first: int) -> None:
+    """Log that events from `offset` to before `first` were dropped by Kafka, which is accepted."""
+    log.warning("%s/%d: going on at %d; the events from %d on were lost", topic, partition, first, offset)
 
 
 def _note_error(error: KafkaError) -> None:
