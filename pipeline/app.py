@@ -24,6 +24,8 @@ from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import ensure_topics
 
 log = logging.getLogger("tower.pipeline")
+_ATTEMPT_S = 2.0
+"""How long Kafka is waited for at a time: a signal is only seen in between."""
 
 
 def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings, until_caught_up: bool = False) -> None:
@@ -33,7 +35,7 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
     """
     home.mkdir(parents=True, exist_ok=True)
     with home_lock(home), _stop_flag() as stopping:
-        shards = shard_count(home, settings.shards or min(max(os.cpu_count() or 2, 2), 8))
+        shards = shard_count(home, settings.shards, default=min(max(os.cpu_count() or 2, 2), 8))
         _ensure_topics(kafka, stopping)
 
         def job() -> Job:
@@ -45,10 +47,15 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
 
         if stopping.is_set():
             return
-        if settings.processes > 1:
-            run_cluster(job, stopping)
-        else:
-            run_worker(job(), stopping)
+        try:
+            if settings.processes > 1:
+                run_cluster(job, stopping)
+            else:
+                run_worker(job(), stopping)
+        except BrokerUnavailable as error:
+            if not stopping.is_set():
+                raise
+            log.warning("%s", error)  # told to stop while the broker was away: what was not sent is sent next time
 
 
 def _ensure_topics(kafka: KafkaSettings, stopping: Flag) -> None:
@@ -56,7 +63,10 @@ def _ensure_topics(kafka: KafkaSettings, stopping: Flag) -> None:
     while not stopping.is_set():
         try:
             ensure_topics(
-                AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions, replication_factor=kafka.replication_factor
+                AdminClient(admin_config(kafka)),
+                event_partitions=kafka.event_partitions,
+                replication_factor=kafka.replication_factor,
+                timeout_s=_ATTEMPT_S,
             )
             return
         except BrokerUnavailable as error:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -27,6 +28,8 @@ _FAILED = 1
 """Exit code of a member whose error would come again: the cluster is not restarted."""
 _POLL_S = 0.2
 _STOP_S = 20.0
+_LEAVE_S = 4.5
+"""What has not left by then is ended: nothing is lost by it, since all is read again from the last commits."""
 _LONGEST_PAUSE_S = 10.0
 
 
@@ -46,6 +49,8 @@ def run_cluster(job: Callable[[], Job], stopping: Flag) -> None:
             return
         if ended == _FAILED:
             raise TowerError("a process of the pipeline failed", "its error is in the line above")
+        if stopping.is_set():
+            return
         log.warning("a process of the pipeline ended (%s); starting all again in %.1f s", ended, pause)
         stopping.wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -59,19 +64,27 @@ def _start(job: Job) -> list[SpawnProcess]:
         spawn.Process(target=_member, args=(job, addresses, number, level), name=f"tower-pipeline-{number}")
         for number in range(job.workers)
     ]
-    for member in members:
-        member.start()
+    # Ctrl-C reaches the whole group: a member that is still importing would die of it, loudly. It inherits what is blocked.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for member in members:
+            member.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return members
 
 
 def _watch(members: Sequence[SpawnProcess], stopping: Flag) -> int | None:
-    """Return 0 when all members are done, else the exit code of the first that was not well."""
-    told = False
+    """Return 0 when all members are done, else the exit code of the first that was not well; None when they do not leave though told to."""
+    leave_by: float | None = None
     while True:
-        if stopping.is_set() and not told:
-            told = True
+        if stopping.is_set() and leave_by is None:
+            leave_by = time.monotonic() + _LEAVE_S
             for member in members:
                 member.terminate()
+        if leave_by is not None and time.monotonic() > leave_by:
+            log.warning("processes of the pipeline did not leave within %.1f s; ending them", _LEAVE_S)
+            return None
         wait([member.sentinel for member in members if member.is_alive()], _POLL_S)
         codes = [member.exitcode for member in members]
         bad = [code for code in codes if code not in (None, 0)]

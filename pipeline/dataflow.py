@@ -176,7 +176,7 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
         self._job = job
         self._run = run
         self._publisher = Publisher(
-            job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: job.drain or not run.stopping.is_set()
+            job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: not run.stopping.is_set()
         )
 
     def write_batch(self, values: list[PaneUpdate | None]) -> None:

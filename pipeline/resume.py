@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from schemas.kafka import KafkaSettings, consumer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 
 log = logging.getLogger("tower.pipeline")
-_ATTEMPT_S = 5.0
+_ATTEMPT_S = 2.0
+"""How long Kafka is waited for at a time: a signal is only seen in between."""
+_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,10 @@ class Resume:
     newest: int
 
 
-def shard_count(home: Path, wanted: int) -> int:
-    """Return the number of shards of a home: it is fixed when the home is made.
+def shard_count(home: Path, wanted: int, *, default: int) -> int:
+    """Return the number of shards of a home: it is fixed when the home is made, as `wanted`, or `default` where that is 0.
 
-    Raises TowerError when another number is asked for.
+    Raises TowerError when another number is asked for later.
     """
     file = home / "state" / "shards.json"
     if file.exists():
@@ -44,9 +47,9 @@ def shard_count(home: Path, wanted: int) -> int:
         return fixed
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(".writing")
-    beside.write_bytes(orjson.dumps({"shards": wanted}))
+    beside.write_bytes(orjson.dumps({"shards": wanted or default}))
     beside.replace(file)
-    return wanted
+    return wanted or default
 
 
 def resume(
@@ -104,5 +107,6 @@ def _kept_offsets(kafka: KafkaSettings, keep_waiting: Callable[[], bool]) -> dic
                         f"Kafka at {kafka.bootstrap_servers} does not answer", "start it, or check it with ./tower doctor"
                     ) from error
                 log.warning("Kafka at %s does not answer (%s); waiting for it", kafka.bootstrap_servers, error)
+                time.sleep(_PAUSE_S)
     finally:
         consumer.close()

@@ -47,10 +47,14 @@ def ensure_topics(
 ) -> list[str]:
     """Create the topics that are missing; return the names of those created.
 
-    A topic that exists is accepted as it is, whatever its number of partitions.
+    A topic that exists is accepted as it is, whatever its number of partitions; when all do, no right to create any is needed.
     `retention_bytes` bounds the disk of a partition of the topics that are not compacted only.
     Raises BrokerUnavailable when the broker does not answer or refuses.
     """
+    try:
+        present = admin.list_topics(timeout=timeout_s).topics
+    except KafkaException as error:
+        raise BrokerUnavailable(f"Kafka does not answer: {error.args[0].str()}", "start it, or check it with ./tower doctor") from error
     wanted = [
         NewTopic(
             topic.name,
@@ -65,8 +69,11 @@ def ensure_topics(
             },
         )
         for topic in TOPICS
+        if topic.name not in present
     ]
-    created = []
+    created: list[str] = []
+    if not wanted:
+        return created
     for name, future in admin.create_topics(wanted, operation_timeout=timeout_s, request_timeout=timeout_s).items():
         try:
             future.result()

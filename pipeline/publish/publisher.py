@@ -87,7 +87,7 @@ class Publisher:
         self._progress = ProgressLog(clock)
         self._writes: list[Future[None]] = []
         self._published_panes: list[Keys] = []
-        self._published_rolling: list[int] = []
+        self._published_rolling: dict[int, tuple[int, int]] = {}
         self._next_flush_s = 0.0
         self._acknowledged_s = 0.0
 
@@ -105,8 +105,10 @@ class Publisher:
         for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
             self._rolling.hour_changed(scope, start, self._newest)
         for scope in self._rolling.unsaved:
-            if scope in self._rolling.closed:
-                batch.put(ROLLING, scope.to_bytes(8, "big"), b"".join(end.to_bytes(8, "big") for end in self._rolling.closed[scope]))
+            # With those that DuckDB may not have yet: this overwrites their mark.
+            ends = [*self._rolling.closed.get(scope, ()), *self._published_rolling.get(scope, ())]
+            if ends:
+                batch.put(ROLLING, scope.to_bytes(8, "big"), min(ends).to_bytes(8, "big") + max(ends).to_bytes(8, "big"))
         self._rolling.unsaved.clear()
         self._state.store.write(batch)
         is_hourly = pane_window(cells.pane) == _HOURLY
@@ -168,7 +170,10 @@ class Publisher:
 
     def _finalized(self, moment: Moment) -> Keys:
         """Return the tumbling panes to publish again since they are final now; rolling ones go to their own list."""
-        panes = self._agenda.now_final(moment.watermark, moment.lateness)
+        final = self._agenda.now_final(moment.watermark, moment.lateness)
+        panes = self._retained(final)
+        if len(panes) < len(final):
+            self._forget_provisional(np.setdiff1d(final, panes))
         rolling = pane_window(panes) == ROLLING_INDEX
         for scope, end in zip(pane_scope(panes[rolling]).tolist(), window_ends(panes[rolling]).tolist(), strict=True):
             self._rolling.mark(scope, end, end)
@@ -193,13 +198,13 @@ class Publisher:
             rested = moment.now - self._rolling_done_ms.get(scope, 0) >= _ROLLING_REST_MS
             if not drain and (not rested or time.monotonic() > until):
                 break
+            self._published_rolling[scope] = (first, last)
             step = int(LENGTH_MS[_HOURLY])
             first = max(first, oldest_end // step * step + step)
             cells = rolling_panes(scope, first, last, self._state.merged) if first <= last else NO_CELLS
             self._publish(cells, moment)
             self._rolling.done(scope)
             self._rolling_done_ms[scope] = moment.now
-            self._published_rolling.append(scope)
 
     def _publish(self, cells: Cells, moment: Moment) -> None:
         """Send to the topic, and hand to DuckDB; `_settle` takes the marks away when both have it."""
@@ -241,6 +246,13 @@ class Publisher:
             elif not final and pane not in provisional:
                 provisional[pane] = end
                 batch.put(OPEN, key, b"")
+        self._state.store.write(batch)
+
+    def _forget_provisional(self, panes: Keys) -> None:
+        """Drop panes that have passed their retention before they became final."""
+        batch = self._state.store.batch()
+        ends = [self._agenda.provisional.pop(pane) for pane in panes.tolist()]
+        batch.delete_all(OPEN, [end.to_bytes(8, "big") + pane.to_bytes(8, "big") for pane, end in zip(panes.tolist(), ends, strict=True)])
         self._state.store.write(batch)
 
     def _metric_names(self) -> Names:
