@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -66,13 +66,25 @@ class Running:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path, "up", "--port", free_port())
-    yield running
-    if running.process.poll() is None:
-        running.process.kill()
-    running.process.communicate()
-    wait_until(lambda: not processes_of(tmp_path), f"nothing is left: {processes_of(tmp_path)}")
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Return a function that starts a command on the home of this test; at the end none of its processes may be left."""
+    started: list[Running] = []
+
+    def begin(*arguments: str) -> Running:
+        started.append(Running(tmp_path, *arguments))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.process.communicate()
+    wait_until(lambda: not processes_of(tmp_path), "no process is left")
+
+
+@pytest.fixture
+def up(start: Callable[..., Running]) -> Running:
+    return start("up", "--port", free_port())
 
 
 def test_a_killed_part_starts_again_and_a_stop_leaves_nothing(up: Running) -> None:
@@ -108,8 +120,8 @@ def test_a_part_that_cannot_run_ends_the_tower_with_its_reason(tmp_path: Path) -
     assert processes_of(tmp_path) == {}
 
 
-def test_a_stop_during_the_start_is_clean_too(tmp_path: Path) -> None:
-    running = Running(tmp_path, "demo", "--no-browser", "--port", free_port())
+def test_a_stop_during_the_start_is_clean_too(tmp_path: Path, start: Callable[..., Running]) -> None:
+    running = start("demo", "--no-browser", "--port", free_port())
     running.read_until("Kafka ready")
     assert running.stop(signal.SIGINT) == 0
     assert processes_of(tmp_path) == {}
@@ -121,9 +133,9 @@ def test_a_stop_during_the_start_is_clean_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_demo_shows_eight_days_and_the_present_and_ends_by_itself(tmp_path: Path) -> None:
+def test_demo_shows_eight_days_and_the_present_and_ends_by_itself(tmp_path: Path, start: Callable[..., Running]) -> None:
     port = free_port()
-    running = Running(tmp_path, "demo", "--for", "40", "--no-browser", "--port", port, "--rate", "100")
+    running = start("demo", "--for", "40", "--no-browser", "--port", port, "--rate", "100")
     running.read_until("everything runs")
     said = "".join(running.lines)
     for step in ("Kafka ready on 127.0.0.1:", "history replayed: 8 days", "pipeline caught up", f"dashboard at http://127.0.0.1:{port}"):
