@@ -130,8 +130,11 @@ class Publisher:
             return
         started = time.monotonic()
         self._settle()
-        if self._lake.idle and (drain or self._clock() - self._lake.started_ms >= self._settings.export_interval_ms):
+        export_due = self._lake.idle and self._clock() - self._lake.started_ms >= self._settings.export_interval_ms
+        if export_due:
             self._start_export()
+        if export_due or drain:
+            self._refresh_open()
         moment = self._moment()
         self._agenda.add(self._finalized(moment))
         while True:
@@ -179,6 +182,13 @@ class Publisher:
             self._rolling.mark(scope, end, end)
         tumbling: Keys = panes[~rolling]
         return tumbling
+
+    def _refresh_open(self) -> None:
+        """Publish open windows again though no event came: of a scope that is quiet, the rate per second falls with time."""
+        panes = np.array(sorted(self._agenda.provisional), dtype=np.uint64)
+        rolling = pane_window(panes) == ROLLING_INDEX
+        self._agenda.add(panes[~rolling])
+        self._rolling.open_changed.update(pane_scope(panes[rolling & (window_ends(panes) == self._rolling.open_end)]).tolist())
 
     def _publish_panes(self, panes: Keys, done: Keys, moment: Moment) -> None:
         for first in range(0, len(panes), _PANES_AT_ONCE):
