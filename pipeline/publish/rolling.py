@@ -47,13 +47,15 @@ def rolling_panes(scope: int, first_end: int, last_end: int, load: LoadPanes) ->
     hour = (pane_start_ms(cells.pane) - first_hour) // ROLLING_STEP_MS
     kinds, column = np.unique(cells.cell, return_inverse=True)
     ends = (last_end - first_end) // ROLLING_STEP_MS + 1
-    by_hour = np.zeros((HOURS + ends - 1, len(kinds)))
+    larger = cell_kind(kinds) == Kind.LATENCY_MAX
+    nothing = np.where(larger, -np.inf, 0.0)
+    by_hour = np.tile(nothing, (HOURS + ends - 1, 1))
     by_hour[hour, column] = cells.value
     windows = sliding_window_view(by_hour, HOURS, axis=0)
-    larger = cell_kind(kinds) == Kind.LATENCY_MAX
-    total: Floats = windows.sum(axis=-1)
+    total: Floats = np.empty((ends, len(kinds)))
+    total[:, ~larger] = windows[:, ~larger].sum(axis=-1)
     total[:, larger] = windows[:, larger].max(axis=-1)
-    row, col = np.nonzero(total)
+    row, col = np.nonzero(total != nothing)
     end = first_end + row * ROLLING_STEP_MS
     return Cells(rolling_id(np.full(len(row), scope, dtype=np.int64), end), kinds[col], total[row, col])
 

@@ -32,7 +32,7 @@ def expand(delta: Delta, profile_scopes: Sequence[Ints], oldest_end: Sequence[in
             parts.append(_coarser(finer, window))
         finer = summed(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None
         if finer is not None:
-            result.append(finer)
+            result.append(_kept(finer, window, oldest_end[window]))
     return result
 
 
@@ -80,6 +80,12 @@ def _summed_by_profile(profile: Ints, start: Ints, cell: Keys, value: Floats) ->
     """Sum first what shares profile, start and cell; a pane id with the profile in the place of the scope is the key."""
     cells = summed(pane_ids(0, start, profile), cell, value)
     return pane_scope(cells.pane), pane_start_ms(cells.pane), cells.cell, cells.value
+
+
+def _kept(cells: Cells, window: int, oldest_end: int) -> Cells:
+    """Return the cells of windows that are kept: a finer window may be configured to be kept longer than a coarser one."""
+    kept = pane_start_ms(cells.pane) + LENGTH_MS[window] > oldest_end
+    return cells if kept.all() else Cells(cells.pane[kept], cells.cell[kept], cells.value[kept])
 
 
 def _coarser(cells: Cells, window: int) -> tuple[Keys, Keys, Floats]:

@@ -33,8 +33,10 @@ from pipeline.watermark import BEGINNING, Watermark
 from schemas.metrics import TUMBLING, WINDOW_LENGTH_MS
 from schemas.topics import OUTCOMES, PREDICTIONS
 
-ROWS_A_COMMIT = 65_536
+ROWS_A_COMMIT = 100_000
 """A commit is due when this many rows wait, whatever the time."""
+_COMMIT_SHARE = 3
+_LONGEST_INTERVAL_MS = 1_000
 _TASKS = {"": 0, "binary": 1, "multiclass": 2, "regression": 3}
 _RETENTION_STEP_MS = 60_000
 
@@ -66,6 +68,7 @@ class Shard:
         self._predictions: list[PredictionRows] = []
         self._outcomes: list[OutcomeRows] = []
         self._rows = 0
+        self._least_interval_ms = 0
         self._read_at_ms: int | None = None
         self._moved = False
         self._horizon_ms: Ints = np.zeros(0, dtype=np.int64)
@@ -98,7 +101,7 @@ class Shard:
     @property
     def due_at_ms(self) -> int | None:
         """When the next commit is due, or None while nothing waits."""
-        return None if self._read_at_ms is None else self._read_at_ms + self._settings.commit_interval_ms
+        return None if self._read_at_ms is None else self._read_at_ms + max(self._settings.commit_interval_ms, self._least_interval_ms)
 
     @property
     def due(self) -> bool:
@@ -111,6 +114,13 @@ class Shard:
         read_at, self._read_at_ms = self._read_at_ms, None
         if not self._moved or read_at is None:
             return None
+        started = self._clock()
+        update = self._commit(read_at)
+        # On a backlog a commit has much to do: larger ones change each pane less often for the same rows.
+        self._least_interval_ms = min(_COMMIT_SHARE * (self._clock() - started), _LONGEST_INTERVAL_MS)
+        return update
+
+    def _commit(self, read_at: int) -> PaneUpdate:
         state, batch = self._state, self._state.store.batch()
         state.sequence += 1
         self._extend_model_columns()
