@@ -84,7 +84,7 @@ def test_each_shard_has_its_own_key(workers: int) -> None:
 
 
 PROGRAM = """
-import os, sys, threading
+import os, sys
 from multiprocessing import Process
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -105,7 +105,7 @@ def member(number, addresses, out):
     flow = Dataflow("placement")
     items = op.input("in", flow, TestingSource(list(zip(shard_keys(SHARDS, WORKERS), range(SHARDS))) if number == 0 else []))
     where = op.stateful_batch("where", items, lambda _: Where())
-    op.inspect("see", where, lambda _, item: print("shard", item[1][1], "process", number, file=out, flush=True))
+    op.inspect("see", where, lambda _, item: os.write(out, f"shard {item[1][1]} process {number}\\n".encode()))
     op.output("out", where, TestingSink([]))
     cluster_main(flow, addresses, number, worker_count_per_proc=1)
 
@@ -115,7 +115,7 @@ if __name__ == "__main__":
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
-    members = [Process(target=member, args=(number, addresses, sys.stdout)) for number in range(WORKERS)]
+    members = [Process(target=member, args=(number, addresses, sys.stdout.fileno())) for number in range(WORKERS)]
     for one in members:
         one.start()
     for one in members:
