@@ -13,7 +13,7 @@ from control.supervisor.logs import LogFollower, bound_log
 from control.supervisor.part import Part, PartSpec
 from schemas.errors import ConfigurationError, HomeInUse, TowerError
 
-_STOP_PATIENCE_S = 6.0
+_STOP_PATIENCE_S = 8.0
 _TRIES_BEFORE_FIRST_HEALTH = 4
 _WRONG_CONFIGURATION = 2
 
