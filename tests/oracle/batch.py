@@ -40,9 +40,11 @@ class Configuration:
 
 
 def compute(records: Iterable[Record], configuration: Configuration | None = None) -> pa.Table:
-    """Return all rows: model, model_version, segment, dimension, metric, window, window_start, window_end, value, n, status.
+    """Return all rows: model, model_version, segment, dimension, metric, window, window_start, window_end, value, n, status, most.
 
-    Times are epoch ms. `late_events` is left out: it depends on the order of reading.
+    Times are epoch ms. `most` is null but for the throughput of an open window: that falls while no event comes, and a
+    published value may be as old as the window's last event, so it may lie between `value` and `most`.
+    `late_events` is left out: it depends on the order of reading.
     """
     configuration = configuration or Configuration()
     deliveries, outcomes = load(records)
@@ -113,6 +115,7 @@ def pooled(connection: duckdb.DuckDBPyConnection, name: str, source: str, keys: 
 
 _MEASURES = {
     "volume": "sum",
+    "latest": "max",
     "failed": "sum",
     "timed": "sum",
     "milliseconds": "sum",
@@ -161,14 +164,14 @@ SELECT * EXCLUDE (version, segments), unnest(['*', version]) AS model_version, s
 FROM (SELECT *, unnest(list_concat(['*'], segments)) AS segment FROM facts);
 
 CREATE TABLE measured AS
-SELECT model, model_version, segment, created, 1 AS volume, failed::INT AS failed,
+SELECT model, model_version, segment, created, 1 AS volume, created AS latest, failed::INT AS failed,
        (latency IS NOT NULL)::INT AS timed, latency AS milliseconds, latency AS slowest, (label IS NOT NULL)::INT AS labelled,
        numeric_pair::INT AS numbers,
        CASE WHEN numeric_pair THEN abs(error) END AS absolute, CASE WHEN numeric_pair THEN error * error END AS squared,
        (revenue IS NOT NULL)::INT AS paid, revenue, 0 AS repeated
 FROM scoped
 UNION ALL
-SELECT model, unnest(['*', version]), segment, created, 0, 0, 0, NULL, NULL, 0, 0, NULL, NULL, 0, NULL, 1
+SELECT model, unnest(['*', version]), segment, created, 0, NULL, 0, 0, NULL, NULL, 0, 0, NULL, NULL, 0, NULL, 1
 FROM (SELECT *, unnest(list_concat(['*'], segments)) AS segment FROM ranked WHERE delivery > 1);
 
 CREATE TABLE given AS
@@ -229,8 +232,12 @@ _COUNTED = " UNION ALL ".join(
     )
 )
 
-_RESULT = """
+_RESULT = f"""
     SELECT model, model_version, segment, dimension, metric, "window", window_start, window_start + length AS window_end, value, n,
-           CASE WHEN newest >= window_start + length + ? THEN 'final' ELSE 'provisional' END AS status
-    FROM rows JOIN spans USING ("window"), clock
+           CASE WHEN newest >= window_start + length + ? THEN 'final' ELSE 'provisional' END AS status, most
+    FROM rows JOIN spans USING ("window") CROSS JOIN clock
+    LEFT JOIN (
+        SELECT {SCOPE}, 'throughput_per_s' AS metric, coalesce(volume * 1000 / nullif(latest - window_start, 0), 'infinity') AS most
+        FROM sums JOIN spans USING ("window"), clock WHERE window_start + length > newest
+    ) open USING ({SCOPE}, metric)
 """

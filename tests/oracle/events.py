@@ -20,13 +20,13 @@ NOW = 1_773_485_243_456
 """2026-03-14T10:47:23.456Z: in no window's last or first second, so that the newest windows are open."""
 
 
-def generate(events: int, seed: int, now: int = NOW, bad_share: float = 0.01) -> list[Draft]:
-    """Return about `events` drafts (never fewer), of which `bad_share` are defective."""
+def generate(events: int, seed: int, now: int = NOW, days: int = 9, bad_share: float = 0.01) -> list[Draft]:
+    """Return about `events` drafts (never fewer) of so many days, of which `bad_share` are defective."""
     rng = random.Random(seed)
     drafts: list[Draft] = []
     number = 0
     while len(drafts) < events * (1 - bad_share):
-        created = now if number == 0 else _moment(rng, now)
+        created = now if number == 0 else _moment(rng, now, days)
         drafts.extend(_story(rng, number, created, now))
         number += 1
     drafts.extend(_rarely(rng, now))
@@ -34,8 +34,8 @@ def generate(events: int, seed: int, now: int = NOW, bad_share: float = 0.01) ->
     return drafts
 
 
-def _moment(rng: random.Random, now: int) -> int:
-    """Draw when a prediction is served: mostly within the last hour, else over nine days, with boundaries hit exactly."""
+def _moment(rng: random.Random, now: int, days: int) -> int:
+    """Draw when a prediction is served: mostly within the last hour, else over all the days, with boundaries hit exactly."""
     kind = rng.random()
     if kind < 0.72:
         created = now - rng.randrange(HOUR)
@@ -46,7 +46,7 @@ def _moment(rng: random.Random, now: int) -> int:
     elif kind < 0.79:
         created = now - 2 * DAY + rng.randrange(-90 * SECOND, 90 * SECOND)
     else:
-        created = now - rng.randrange(9 * DAY)
+        created = now - rng.randrange(days * DAY)
     if rng.random() < 0.02:
         step = rng.choice((10 * SECOND, MINUTE, HOUR, DAY))
         created -= created % step
@@ -146,7 +146,7 @@ def _truth(rng: random.Random, service: Service, label: Scalar) -> Event:
 
 
 def _rarely(rng: random.Random, now: int) -> Iterator[Draft]:
-    """Draft what happens once in a while: outcomes of nothing, shared ids, long names, very old events."""
+    """Draft what is rare: outcomes of nothing or weeks away from their predictions, shared ids, long names, very old events."""
     for number in range(40):
         ghost: Event = {"prediction_id": f"ghost-{number}", "model": "churn", "label": 1, "converted": True}
         yield Draft(OUTCOMES, None, encode(rng, ghost, now - rng.randrange(1, DAY)), now - rng.randrange(DAY))
@@ -164,6 +164,16 @@ def _rarely(rng: random.Random, now: int) -> Iterator[Draft]:
     for letter in ("n" * 128, "é" * 128, "日" * 128):
         long = draw_prediction(rng, SERVICES[3], letter, 3)
         yield Draft(PREDICTIONS, letter.encode(), encode(rng, long, now - 90 * MINUTE), now - 80 * MINUTE)
+    for number in range(10):
+        late, early = f"late-{number}", f"early-{number}"
+        for prediction_id, created, told in (
+            (late, now - 29 * DAY + number, now - 1 - number),
+            (early, now - 1 - number, now - 20 * DAY - number),
+        ):
+            event = draw_prediction(rng, SERVICES[0], prediction_id, number % 2)
+            known: Event = {"prediction_id": prediction_id, "model": "churn", "label": 1, "converted": True}
+            yield Draft(PREDICTIONS, None, encode(rng, event, created), created)
+            yield Draft(OUTCOMES, None, encode(rng, known, told), told)
     for age in (100 * DAY, 300 * DAY, 500 * DAY, 3 * 365 * DAY):
         old = draw_prediction(rng, SERVICES[1], f"old-{age}", True)
         yield Draft(PREDICTIONS, None, encode(rng, old, now - age), now - rng.randrange(DAY))

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CAUGHT_UP_DEADLINE_S = 240.0
 ANSWER_DEADLINE_S = 30.0
 READ_DEADLINE_S = 60.0
+SLICE = 50
 
 
 class Log:
@@ -52,17 +53,26 @@ class Log:
 
 
 class Feeding:
-    """Records on their way into Kafka in the background, a hundred at a time, ten times a second. Use it in a `with` statement."""
+    """Records on their way into Kafka in the background, fifty at a time, ten times a second, as far as allowed.
+
+    Use it in a `with` statement; at its end all that is left is written at once.
+    """
 
     def __init__(self, log: Log, records: list[Record]) -> None:
         self._log = log
-        self._records = records
+        self._slices = [records[first : first + SLICE] for first in range(0, len(records), SLICE)]
+        self._allowed = threading.Semaphore(0)
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._write)
 
+    def allow(self, share: float) -> None:
+        """Let so large a share of all records go on their way."""
+        self._allowed.release(max(1, round(share * len(self._slices))))
+
     def _write(self) -> None:
-        for first in range(0, len(self._records), 100):
-            self._log.write(self._records[first : first + 100])
+        for records in self._slices:
+            self._allowed.acquire()
+            self._log.write(records)
             self._hurry.wait(0.1)
 
     def __enter__(self) -> Feeding:
@@ -70,8 +80,8 @@ class Feeding:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Write what is left at once."""
         self._hurry.set()
+        self._allowed.release(len(self._slices))
         self._thread.join()
 
 
@@ -152,8 +162,12 @@ class PipelineProcess:
         file = home / "tower.toml"
         file.write_text(toml)
         self._log = home / "pipeline-output.txt"
+        # Without its cached bytecode a start takes seconds, which no user waits for twice.
+        inherited = {
+            name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("TOWER_")
+        }
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TOWER_")},
+            **inherited,
             "TOWER_HOME": str(home),
             "TOWER_CONFIG": str(file),
             "TOWER_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
@@ -188,6 +202,11 @@ class PipelineProcess:
         except subprocess.TimeoutExpired:
             return True
         return False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended, and not with success."""
+        return self._process.poll() not in (None, 0)
 
     def finish(self) -> None:
         """Wait until it ends by itself, and fail with its output when that is not with success."""

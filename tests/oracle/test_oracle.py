@@ -23,6 +23,7 @@ from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
 PARTITIONS = 4
+KILLS = 12
 MANY, SOME = 100_000, 20_000
 SMALL_STEPS = """
 [pipeline]
@@ -32,15 +33,20 @@ export_interval = "1s"
 """
 
 
-def placed(events: int, seed: int, partitions: int = PARTITIONS) -> list[Record]:
-    """Return seeded records in order of arrival, spread at random over the partitions."""
-    return lay_out(generate(events, seed), {"predictions": partitions, "outcomes": partitions}, seed)
+def placed_many() -> list[Record]:
+    """Return the large log, of nine days: its oldest events have left the newest rolling window."""
+    return lay_out(generate(MANY, seed=1), {"predictions": PARTITIONS, "outcomes": PARTITIONS}, seed=1)
+
+
+def placed_some(partitions: int = PARTITIONS) -> list[Record]:
+    """Return the smaller log, of two days, in order of arrival and spread at random over the partitions."""
+    return lay_out(generate(SOME, seed=7, days=2), {"predictions": partitions, "outcomes": partitions}, seed=7)
 
 
 @pytest.fixture(scope="module")
 def expected_of_some() -> pa.Table:
     """The rows of the smaller log; they do not depend on how it is laid out, as the tests of the batch computation show."""
-    return compute(placed(SOME, seed=7))
+    return compute(placed_some())
 
 
 def publishes_more(kafka: KafkaSettings, than: int) -> bool:
@@ -61,7 +67,7 @@ def assert_all_equal(expected: pa.Table, home: Path, kafka: KafkaSettings, confi
 
 @pytest.mark.slow
 def test_every_row_equals_the_batch_computation_and_all_bad_input_is_a_dead_letter(topics: Topics, tmp_path: Path) -> None:
-    records = placed(MANY, seed=1)
+    records = placed_many()
     assert len(records) >= MANY
     kafka = topics(PARTITIONS)
     Log(kafka).write(records)
@@ -74,7 +80,7 @@ def test_every_row_equals_the_batch_computation_and_all_bad_input_is_a_dead_lett
 @pytest.mark.parametrize("partitions", [1, 7])
 def test_the_number_of_partitions_changes_no_row(partitions: int, expected_of_some: pa.Table, topics: Topics, tmp_path: Path) -> None:
     kafka = topics(partitions)
-    Log(kafka).write(placed(SOME, seed=7, partitions=partitions))
+    Log(kafka).write(placed_some(partitions))
     catch_up(tmp_path, kafka)
     assert_all_equal(expected_of_some, tmp_path, kafka)
 
@@ -84,7 +90,7 @@ def test_the_number_of_partitions_changes_no_row(partitions: int, expected_of_so
 def test_a_topic_that_is_wholly_read_before_the_other_changes_no_row(
     order: Order, expected_of_some: pa.Table, topics: Topics, tmp_path: Path
 ) -> None:
-    records = in_order(placed(SOME, seed=7), order)
+    records = in_order(placed_some(), order)
     first = records[0].topic
     kafka = topics(PARTITIONS)
     log = Log(kafka)
@@ -97,7 +103,7 @@ def test_a_topic_that_is_wholly_read_before_the_other_changes_no_row(
 @pytest.mark.slow
 def test_two_processes_change_no_row(expected_of_some: pa.Table, topics: Topics, tmp_path: Path) -> None:
     kafka = topics(PARTITIONS)
-    records = placed(SOME, seed=7)
+    records = placed_some()
     Log(kafka).write(records)
     catch_up(tmp_path, kafka, "--processes", "2")
     assert_all_equal(expected_of_some, tmp_path, kafka)
@@ -107,12 +113,12 @@ def test_two_processes_change_no_row(expected_of_some: pa.Table, topics: Topics,
 @pytest.mark.slow
 def test_reading_in_many_small_pieces_changes_no_row(expected_of_some: pa.Table, topics: Topics, tmp_path: Path) -> None:
     kafka = topics(PARTITIONS)
-    records = placed(SOME, seed=7)
+    records = placed_some()
     log = Log(kafka)
     quarter = len(records) // 4
     with PipelineProcess(tmp_path, kafka, toml=SMALL_STEPS) as process:
-        for start in range(0, 3 * quarter, 300):
-            log.write(records[start : min(start + 300, 3 * quarter)])
+        for start in range(0, 3 * quarter, 500):
+            log.write(records[start : min(start + 500, 3 * quarter)])
             assert process.runs_for(0.02), process.output()
         wait_until(lambda: end_offset(kafka, METRICS) > 0, "the pipeline publishes while it is fed")
     log.write(records[3 * quarter :])
@@ -152,7 +158,7 @@ RULES = {
 @pytest.mark.slow
 def test_configured_tasks_positive_classes_and_retention_hold(topics: Topics, tmp_path: Path) -> None:
     kafka = topics(PARTITIONS)
-    records = placed(SOME, seed=7)
+    records = placed_some()
     configuration = Configuration(retention={**RETENTION, "10s": HOUR // 3, "1m": 3 * HOUR}, rules=RULES)
     Log(kafka).write(records)
     catch_up(tmp_path, kafka, toml=CONFIGURED)
@@ -199,14 +205,17 @@ def test_kill_9_at_random_moments_loses_and_doubles_nothing(
 ) -> None:
     rng = random.Random(9)
     kafka = topics(PARTITIONS)
-    records = placed(SOME, seed=7)
-    with Feeding(Log(kafka), records):
-        for kill in range(10):
+    records = placed_some()
+    with Feeding(Log(kafka), records) as feeding:
+        for kill in range(KILLS):
+            feeding.allow(1 / (KILLS + 1))
             published = end_offset(kafka, METRICS)
-            with PipelineProcess(tmp_path, kafka, *flags) as process:
-                if kill % 2:
+            catching_up = ("--until-caught-up",) if kill % 3 == 2 else ()
+            with PipelineProcess(tmp_path, kafka, *flags, *catching_up) as process:
+                if kill % 3 != 0:
                     wait_until(partial(publishes_more, kafka, published), "a restarted pipeline publishes again")
-                assert process.runs_for(rng.uniform(0, 0.8 if kill % 2 else 2.5)), process.output()
+                process.runs_for(rng.uniform(0, 2.5 if kill % 3 == 0 else 1.0))
+                assert not process.failed, process.output()
     catch_up(tmp_path, kafka, *flags)
     assert_all_equal(expected_of_some, tmp_path, kafka)
     assert check_dead_letters(records, dead_letters(kafka), once=False) == []
