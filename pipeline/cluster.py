@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from threading import Event as Flag
@@ -64,7 +65,9 @@ def _start(job: Job) -> list[SpawnProcess]:
         spawn.Process(target=_member, args=(job, addresses, number, level), name=f"tower-pipeline-{number}")
         for number in range(job.workers)
     ]
-    # Ctrl-C reaches the whole group: a member that is still importing would die of it, loudly. It inherits what is blocked.
+    # Ctrl-C reaches the whole group: a member that is still importing would die of it, loudly. It inherits what is blocked;
+    # the tracker that the first member brings along would unblock it.
+    resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for member in members:

@@ -19,6 +19,7 @@ from pipeline.dead_letters import DeadLetterOffice
 from pipeline.intake import EventReader, RawBatch
 from pipeline.placement import shard_keys
 from pipeline.publish.publisher import Publisher, acknowledged_file, read_acknowledged
+from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
 from pipeline.route import slices
 from pipeline.settings import PipelineSettings
@@ -106,7 +107,7 @@ class _Router:
 class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
     """Runs one shard. It is opened at its first slice, since Bytewax does not tell a step its key.
 
-    Between commits it emits None, the tick by which the publisher knows that time has passed.
+    Between commits it emits None, a tick: by it an error of the publisher is noticed though no update comes.
     """
 
     def __init__(self, job: Job, run: Run) -> None:
@@ -170,26 +171,20 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
 
 
 class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
-    """Runs the publisher, which is single."""
+    """Hands updates to the publisher, which is single and runs in a thread of its own."""
 
     def __init__(self, job: Job, run: Run) -> None:
         self._job = job
         self._run = run
-        self._publisher = Publisher(
-            job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: not run.stopping.is_set()
-        )
+        publisher = Publisher(job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: not run.stopping.is_set())
+        self._publisher = PublisherThread(publisher, run.failed)
 
     def write_batch(self, values: list[PaneUpdate | None]) -> None:
-        """Take updates, and publish when it is time."""
-        try:
-            for update in values:
-                if update is not None:
-                    self._publisher.take(update)
-            if self._publisher.due:
-                self._publisher.flush()
-        except Exception as error:
-            self._run.failed(error)
-            raise
+        """Hand over updates; a tick shows when the publisher has failed meanwhile."""
+        self._publisher.check()
+        for update in values:
+            if update is not None:
+                self._publisher.take(update)
 
     def snapshot(self) -> None:
         """Return nothing: the publisher has its own store."""
@@ -197,12 +192,8 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
 
     def close(self) -> None:
         """Publish what is left: all of it when the run ends because it has caught up."""
-        try:
-            if not self._run.failures:
-                self._publisher.close(drain=self._job.drain and not self._run.stopping.is_set())
-        except Exception as error:
-            self._run.failed(error)
-            raise
+        if not self._run.failures:
+            self._publisher.close(drain=self._job.drain and not self._run.stopping.is_set())
 
 
 class _PublisherSink(FixedPartitionedSink[PaneUpdate | None, None]):
