@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from control.broker import EmbeddedBroker
 from control.config import Config
+from control.console import Console
 from schemas.errors import BrokerUnavailable
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import TOPICS, ensure_topics
@@ -20,19 +21,19 @@ _REPORT_EVERY_S = 10.0
 
 
 @contextmanager
-def reachable_kafka(config: Config, report: Callable[[str], None], *, patience_s: float | None = 30.0) -> Iterator[KafkaSettings]:
+def reachable_kafka(config: Config, console: Console, *, patience_s: float | None = 30.0) -> Iterator[KafkaSettings]:
     """Yield a Kafka that answers and has our topics; an embedded one is held until the end of the block.
 
     `patience_s` is how long a configured Kafka that does not answer is waited for; None waits for ever.
     Raises BrokerUnavailable when it does not answer, or refuses to make the topics.
     """
     if config.kafka.bootstrap_servers:
-        _make_topics(config.kafka, report, patience_s, retention_bytes=-1)
+        _make_topics(config.kafka, console.line, patience_s, retention_bytes=-1)
         yield config.kafka
         return
-    with EmbeddedBroker(config.home, config.broker, report=report) as embedded:
+    with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
         kafka = replace(config.kafka, bootstrap_servers=embedded.bootstrap_servers, options={})
-        _make_topics(kafka, report, 30.0, retention_bytes=config.broker.retention_mb * 1024 * 1024)
+        _make_topics(kafka, console.line, 30.0, retention_bytes=config.broker.retention_mb * 1024 * 1024)
         yield kafka
 
 

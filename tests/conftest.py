@@ -21,7 +21,7 @@ from tests.waiting import DEADLINE_S, wait_until
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
     """The Kafka of this test session: a freshly started embedded broker, without topics; stopped at the end."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("kafka-home"), report=print) as settings:
+    with EmbeddedBroker(tmp_path_factory.mktemp("kafka-home"), report=print, progress=print) as settings:
         yield settings
 
 
@@ -47,7 +47,7 @@ def topics(kafka: KafkaSettings, admin: AdminClient) -> Callable[[int], KafkaSet
 @pytest.fixture
 def new_kafka(tmp_path: Path) -> Iterator[KafkaSettings]:
     """A Kafka of this test's own, for tests that stop it or fill it; takes some seconds to start."""
-    with EmbeddedBroker(tmp_path / "kafka-home", report=print) as settings:
+    with EmbeddedBroker(tmp_path / "kafka-home", report=print, progress=print) as settings:
         yield settings
 
 

@@ -37,7 +37,7 @@ class EmbeddedBroker:
     """This process's share in the embedded Kafka of `home`; use it in a `with` statement, or `start` and `stop`.
 
     While it is held, Kafka answers on `bootstrap_servers` on 127.0.0.1; a Kafka or a keeper that is killed comes back on the same port.
-    `report` gets one line of text whenever there is something to tell (first download, a restart).
+    `report` gets one line of text whenever there is something to tell, `progress` how far the first download is.
     """
 
     def __init__(
@@ -47,11 +47,13 @@ class EmbeddedBroker:
         *,
         cache: Path | None = None,
         report: Callable[[str], None] = say_nothing,
+        progress: Callable[[str], None] = say_nothing,
     ) -> None:
         self._files = BrokerFiles(home.resolve())
         self._settings = settings or BrokerSettings()
         self._cache = (cache or user_cache(os.environ)).resolve()
         self._report = report
+        self._progress = progress
         self._share: FileLock | None = None
         self._keepers: list[int] = []
         self._leaving = threading.Event()
@@ -211,7 +213,7 @@ class EmbeddedBroker:
         return ended
 
     def _report_download(self, progress: Progress) -> None:
-        self._report(
+        self._progress(
             f"downloading Kafka: {progress.jars_done} of {progress.jars} jars, "
             f"{progress.bytes_done / 1e6:.0f} of {progress.bytes / 1e6:.0f} MB (the first time only)"
         )

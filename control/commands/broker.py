@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = replace(config, kafka=replace(config.kafka, bootstrap_servers="", options={}))
     console = Console(sys.stderr)
     try:
-        with reachable_kafka(config, console.line) as kafka:
+        with reachable_kafka(config, console) as kafka:
             print(kafka.bootstrap_servers, flush=True)
             console.line(f"Kafka is ready on {kafka.bootstrap_servers}; Ctrl-C ends it")
             while True:

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
         if config.kafka.bootstrap_servers:
             serve(home=config.home, kafka=config.kafka, settings=config.dashboard)
             return 0
-        with EmbeddedBroker(config.home, config.broker, report=console.line) as embedded:
+        with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
             kafka = replace(config.kafka, bootstrap_servers=embedded.bootstrap_servers, options={})
             serve(home=config.home, kafka=kafka, settings=config.dashboard)
     except KeyboardInterrupt:

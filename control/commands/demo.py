@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
             home=config.home, root=call.root, flags=call.common_flags(), environment=call.environment, console=console
         ) as supervisor:
             try:
-                with reachable_kafka(config, console.progress) as kafka:
+                with reachable_kafka(config, console) as kafka:
                     console.line(f"Kafka ready on {kafka.bootstrap_servers}")
                     try:
                         Demo(config, kafka, supervisor, console, wanted, lambda: time.time_ns() // 1_000_000).run()

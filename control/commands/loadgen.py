@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     console = Console(sys.stderr)
     cache = config.home / "loadgen"
     try:
-        with reachable_kafka(config, console.line) as kafka:
+        with reachable_kafka(config, console) as kafka:
             if options.history is not None:
                 from loadgen.history import replay_history
 

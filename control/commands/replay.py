@@ -48,7 +48,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
         raise ConfigurationError(f"{options.file} is not a file", "name a .parquet, .csv or .ndjson file")
     from loadgen.replay import replay
 
-    with reachable_kafka(config, Console(sys.stderr).line) as kafka:
+    with reachable_kafka(config, Console(sys.stderr)) as kafka:
         replay(
             kafka=kafka,
             file=options.file,

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     address = f"http://127.0.0.1:{port}"
     try:
         with (
-            reachable_kafka(config, console.line, patience_s=None) as kafka,
+            reachable_kafka(config, console, patience_s=None) as kafka,
             Supervisor(home=config.home, root=call.root, flags=call.common_flags(), environment=call.environment, console=console) as parts,
         ):
             console.line(f"Kafka ready on {kafka.bootstrap_servers}")
