@@ -18,6 +18,7 @@ from pipeline.dataflow import Job, shard_folder
 from pipeline.lock import home_lock
 from pipeline.resume import resume, shard_count
 from pipeline.settings import PipelineSettings
+from pipeline.speech import set_up_log
 from pipeline.worker import run_worker
 from schemas.errors import BrokerUnavailable
 from schemas.kafka import KafkaSettings, admin_config
@@ -33,6 +34,7 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
 
     Raises HomeInUse when another pipeline runs on this home, LogTruncated when events were dropped unread.
     """
+    set_up_log()
     home.mkdir(parents=True, exist_ok=True)
     with home_lock(home), _stop_flag() as stopping:
         shards = shard_count(home, settings.shards, default=min(max(os.cpu_count() or 2, 2), 8))

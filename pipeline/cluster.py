@@ -21,6 +21,7 @@ from threading import Event as Flag
 from threading import Thread
 
 from pipeline.dataflow import Job
+from pipeline.speech import set_up_log
 from pipeline.worker import run_worker
 from schemas.errors import TowerError
 
@@ -60,10 +61,8 @@ def run_cluster(job: Callable[[], Job], stopping: Flag) -> None:
 def _start(job: Job) -> list[SpawnProcess]:
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(job.workers)]
     spawn = multiprocessing.get_context("spawn")
-    level = logging.getLogger().getEffectiveLevel()
     members = [
-        spawn.Process(target=_member, args=(job, addresses, number, level), name=f"tower-pipeline-{number}")
-        for number in range(job.workers)
+        spawn.Process(target=_member, args=(job, addresses, number), name=f"tower-pipeline-{number}") for number in range(job.workers)
     ]
     # Ctrl-C reaches the whole group: a member that is still importing would die of it, loudly. It inherits what is blocked;
     # the tracker that the first member brings along would unblock it.
@@ -113,9 +112,9 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _member(job: Job, addresses: list[str], number: int, log_level: int) -> None:
+def _member(job: Job, addresses: list[str], number: int) -> None:
     """Run one member; its process ends with it."""
-    logging.basicConfig(level=log_level, format=f"%(asctime)s %(levelname)s [{number}] %(message)s")
+    set_up_log(number)
     stopping = Flag()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says when to stop
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
@@ -125,8 +124,11 @@ def _member(job: Job, addresses: list[str], number: int, log_level: int) -> None
     except TowerError as error:
         print(error, file=sys.stderr, flush=True)
         os._exit(_FAILED)
-    except BaseException:
-        log.exception("process %d of the pipeline failed", number)
+    except BaseException as error:
+        if stopping.is_set():  # another has left already, and Bytewax panics over it; what is not committed is read again
+            log.warning("process %d of the pipeline did not end by itself: %s", number, error)
+        else:
+            log.exception("process %d of the pipeline failed", number)
         os._exit(2)
 
 

@@ -18,6 +18,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from pipeline.intake import RawBatch
+from pipeline.outage import OutageLog
 from schemas.errors import BrokerUnavailable, LogTruncated
 from schemas.kafka import KafkaSettings, consumer_config
 
@@ -51,6 +52,7 @@ class Reading:
     idle_after_ms: int
     batch_messages: int
     accept_loss: bool = False
+    outage: OutageLog = field(default_factory=OutageLog)
 
 
 class PartitionReader(StatefulSourcePartition[RawBatch, None]):
@@ -66,7 +68,7 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         self._idle = False
         self._spoken = self._last_message = time.monotonic()
         self._finished = False
-        self._consumer = Consumer({**consumer_config(reading.kafka, "tower-pipeline"), "error_cb": _note_error, "logger": log})
+        self._consumer = Consumer({**consumer_config(reading.kafka, "tower-pipeline"), "error_cb": reading.outage.note, "logger": log})
         self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
 
     def next_batch(self) -> list[RawBatch]:
@@ -124,7 +126,9 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         """Return the messages without librdkafka's own events, which come in between."""
         errors = [message.error() for message in messages]
         if not any(errors):  # a KafkaError is true, and comparing it with None raises
-            self._at_end &= not messages
+            if messages:
+                self._at_end = False
+                self._reading.outage.heard()
             return messages
         good = []
         for message in messages:
@@ -136,12 +140,13 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
                 # Markers of transactions take offsets too: the end may lie beyond the last message.
                 self._next = max(self._next, _offset(message))
                 self._at_end = True
+                self._reading.outage.heard()
             elif error.code() in _LOST:
                 self._pass_over_the_lost()
             elif error.code() in _FATAL:
                 raise BrokerUnavailable(f"{self._topic}/{self._partition}: {error.str()}", "check the topic with ./tower doctor")
             else:
-                _note_error(error)
+                self._reading.outage.note(error)
         return good
 
     def _pass_over_the_lost(self) -> None:
@@ -184,10 +189,6 @@ def lost(topic: str, partition: int, offset: int) -> LogTruncated:
 def note_loss(topic: str, partition: int, offset: int, first: int) -> None:
     """Log that events from `offset` to before `first` were dropped by Kafka, which is accepted."""
     log.warning("%s/%d: going on at %d; the events from %d on were lost", topic, partition, first, offset)
-
-
-def _note_error(error: KafkaError) -> None:
-    log.warning("Kafka: %s; waiting for it", error.str())
 
 
 def _offset(message: Message) -> int:
