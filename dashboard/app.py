@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 import threading
@@ -11,10 +10,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import bokeh
-import panel
-from bokeh.document import Document
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from panel.io.server import get_server
 from tornado.ioloop import IOLoop
 
@@ -22,17 +17,14 @@ from dashboard.board import Board
 from dashboard.feed import Feed, FeedStatus
 from dashboard.health import HealthHandler
 from dashboard.history_loader import HistoryLoader
-from dashboard.pages.fleet import FleetPage
-from dashboard.pages.model import ModelPage
+from dashboard.pages.application import ASSETS, PageApplication, assets_route
 from dashboard.scope import Scope
 from dashboard.settings import DashboardSettings
 from dashboard.store import Store
 from dashboard.viewers import Viewers
-from dashboard.widgets.specs import CHARTS, SECTION_TITLES, WINDOW_OF
 from schemas.errors import ConfigurationError
 from schemas.kafka import KafkaSettings
 
-_ASSETS = Path(__file__).parent / "assets"
 _REFRESH_S = 1.0
 
 
@@ -59,10 +51,6 @@ class Dashboard:
             push_s=settings.push_interval_ms / 1000,
             now_ms=_now_ms,
         )
-        self._templates = Environment(loader=FileSystemLoader(_ASSETS), autoescape=select_autoescape(("html",)))
-        # In the address of every asset, so that a browser never mixes those of two versions.
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_ASSETS.iterdir())))
-        self.assets = f"assets-{digest.hexdigest()[:12]}"
 
     def start(self) -> None:
         """Begin to read history and the topic."""
@@ -93,30 +81,6 @@ class Dashboard:
             **self.store.sizes(),
         }
 
-    def page(self) -> None:
-        """Fill the document of a new session: the fleet, or the model that its address names."""
-        doc = panel.state.curdoc
-        assert doc is not None
-        assert doc.session_context is not None
-        arguments: Mapping[str, list[bytes]] = getattr(doc.session_context, "request").arguments  # noqa: B009 - untyped in Bokeh
-        values = {name: arguments[name][0].decode("utf-8", "replace") for name in ("model", "version", "segment") if arguments.get(name)}
-        doc.config.reconnect_session = False
-        doc.config.notify_connection_status = False
-        doc.config.notifications = None
-        if values.get("model"):
-            scope = Scope(values["model"], values.get("version", "*"), values.get("segment", "*"))
-            ModelPage(doc, self, scope, _now_ms())
-            self._dress(doc, "model", _model_variables(scope))
-        else:
-            FleetPage(doc, self)
-            self._dress(doc, "fleet", {})
-
-    def _dress(self, doc: Document, name: str, variables: Mapping[str, object]) -> None:
-        doc.template = self._templates.get_template(f"{name}.html")
-        doc.template_variables.update(
-            page=name, assets=self.assets, product=self.settings.title, bokeh_version=bokeh.__version__, **variables
-        )
-
     def _changed(self) -> None:
         self.board.refresh()
         self.viewers.notify()
@@ -124,25 +88,6 @@ class Dashboard:
     def _reload(self, scopes: list[Scope]) -> None:
         for scope in scopes:
             self.loader.load(scope)
-
-
-def _model_variables(scope: Scope) -> dict[str, object]:
-    charts = [
-        {
-            "name": spec.name,
-            "source": spec.source,
-            "style": spec.style,
-            "range": spec.range,
-            "empty": spec.empty,
-            "lines": [{"key": line.key, "label": line.label, "slot": line.slot, "band": line.band} for line in spec.lines],
-        }
-        for spec in CHARTS
-    ]
-    sections = [
-        {"id": category.value, "title": title, "charts": [spec for spec in CHARTS if spec.section is category]}
-        for category, title in SECTION_TITLES.items()
-    ]
-    return {**scope._asdict(), "charts": charts, "sections": sections, "sources": list(WINDOW_OF)}
 
 
 def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> None:
@@ -154,17 +99,19 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
     os.environ["BOKEH_RESOURCES"] = "server"
     loop = IOLoop(make_current=False, asyncio_loop=asyncio.new_event_loop())
     dashboard = Dashboard(home=home, kafka=kafka, settings=settings)
+    assets = assets_route()
+    pages = PageApplication(dashboard, assets=assets, now_ms=_now_ms)
     origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]
     try:
         server = get_server(
-            {"/": dashboard.page},
+            {"/": pages},  # type: ignore[dict-item]
             port=settings.port,
             address=settings.host,
             websocket_origin=origins + settings.allowed_origins,
             loop=loop,
             title=settings.title,
             location=False,
-            static_dirs={dashboard.assets: str(_ASSETS)},
+            static_dirs={assets: str(ASSETS)},
             extra_patterns=[("/health", HealthHandler, {"report": dashboard.health})],
             unused_session_lifetime_milliseconds=settings.session_lifetime_ms,
             check_unused_sessions_milliseconds=max(500, settings.session_lifetime_ms // 3),

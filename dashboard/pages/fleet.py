@@ -9,7 +9,7 @@ from bokeh.document import Document
 from bokeh.models import ColumnDataSource
 
 from dashboard.board import Tile
-from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts, to_json
+from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 
 _FIELDS = [each.name for each in fields(Tile)]
 
@@ -67,9 +67,7 @@ class FleetPage:
         live = self._services.feed_status().state in ("live", "unreachable")
         loading = not models and not (live and self._services.loader.fleet_loaded)
         newest = max((newest for newest, _ in models.values()), default=0)
-        facts = to_json(FleetFacts(feed_facts(self._services), loading, len(models), newest))
-        if facts != self._state.facts:
-            self._state.facts = facts
+        self._state.tell(FleetFacts(feed_facts(self._services), loading, len(models), newest))
 
 
 def _cell(tile: Tile, name: str) -> object:

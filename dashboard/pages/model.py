@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import msgspec
 from bokeh.document import Document
-from bokeh.models import Range1d
-from bokeh.models.annotations import Span
 
 from dashboard.board import Tile
 from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, uplifts, variants_of
-from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts, to_json
+from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
-from dashboard.widgets.charts import make_chart
-from dashboard.widgets.source import LiveSource
-from dashboard.widgets.specs import CHARTS, HOUR, MINUTE, ROLLING_SOURCE, lines_of
+from dashboard.widgets.charts import Charts
+from dashboard.widgets.specs import HOUR, ROLLING_SOURCE, lines_of
 
 _CLASSIFICATION, _REGRESSION = ["f1", "f1_hour"], ["error", "error_hour"]
 
@@ -48,20 +45,17 @@ class ModelFacts(msgspec.Struct, frozen=True):
 class ModelPage:
     """Keeps one browser's charts of a model as the store has them."""
 
-    def __init__(self, doc: Document, services: Services, scope: Scope, now_ms: int) -> None:
+    def __init__(self, doc: Document, services: Services, scope: Scope, charts: Charts) -> None:
         self._services = services
         self._scope = scope
-        self._sources = {name: LiveSource(name) for name in (MINUTE, HOUR, ROLLING_SOURCE)}
+        self._sources = charts.sources
         self._state = PageState(name="state")
         self._open(scope)
         self.pull()
-        day = Range1d(name="day", start=now_ms - 86_400_000, end=now_ms)
-        week = Range1d(name="week", start=now_ms - 7 * 86_400_000, end=now_ms)
-        cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
-        for spec in CHARTS:
-            doc.add_root(make_chart(spec, self._sources[spec.source].model, day if spec.source == MINUTE else week, cursor))
-        for root in (self._state, *(source.model for source in self._sources.values())):
-            doc.add_root(root)
+        # Frozen, the document follows its models' references once, not after each root.
+        with doc.models.freeze():
+            for root in (*charts.plots, self._state, *(source.model for source in self._sources.values())):
+                doc.add_root(root)
         doc.title = f"{scope.model} \u00b7 {services.settings.title}"
         self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
         services.viewers.add(doc, self.pull, self.close)
@@ -117,9 +111,7 @@ class ModelPage:
             classes=None if hidden == _CLASSIFICATION else by_class(store, scope),
             uplifts=uplifts(store, scope),
         )
-        text = to_json(facts)
-        if text != self._state.facts:
-            self._state.facts = text
+        self._state.tell(facts)
 
 
 def _variant_names(variants: list[str]) -> dict[str, str]:

@@ -22,6 +22,12 @@ class PageState(DataModel):
     facts = String(default="{}")
     choice = String(default="{}")
 
+    def tell(self, facts: msgspec.Struct) -> None:
+        """Give the browser new facts, unless they are as before."""
+        text = msgspec.json.encode(facts).decode()
+        if text != self.facts:
+            self.update(facts=text)
+
 
 class FeedFacts(msgspec.Struct, frozen=True):
     """The feed's state, and since when (epoch ms)."""
@@ -47,8 +53,3 @@ def feed_facts(services: Services) -> FeedFacts:
     """Return the feed's state for the browser."""
     status = services.feed_status()
     return FeedFacts(status.state, status.since_ms)
-
-
-def to_json(facts: msgspec.Struct) -> str:
-    """Return facts as JSON text."""
-    return msgspec.json.encode(facts).decode()

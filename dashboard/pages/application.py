@@ -1,0 +1,93 @@
+"""Which page an address means, and how a session's document is filled with it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import bokeh
+from bokeh.application.application import SessionContext
+from bokeh.document import Document
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from panel.io.application import Application
+from panel.io.handlers import FunctionHandler
+
+from dashboard.pages.fleet import FleetPage
+from dashboard.pages.model import ModelPage
+from dashboard.pages.state import Services
+from dashboard.scope import Scope
+from dashboard.widgets.charts import Charts
+from dashboard.widgets.specs import CHARTS, SECTION_TITLES, WINDOW_OF
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+
+def assets_route() -> str:
+    """Return where assets are served: with their digest in the address, so that a browser never mixes those of two versions."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ASSETS.iterdir())))
+    return f"assets-{digest.hexdigest()[:12]}"
+
+
+class PageApplication(Application):
+    """Makes the fleet's page, or that of the model which the address names."""
+
+    def __init__(self, services: Services, *, assets: str, now_ms: Callable[[], int]) -> None:
+        super().__init__(FunctionHandler(self._fill))  # type: ignore[no-untyped-call]
+        self._services = services
+        self._assets = assets
+        self._now_ms = now_ms
+        self._templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(("html",)))
+        self._charts: dict[str, Charts] = {}
+
+    async def on_session_created(self, session_context: SessionContext) -> None:
+        """Make a model page's charts in a thread: that takes a tenth of a second, which live pages should not wait."""
+        await super().on_session_created(session_context)  # type: ignore[no-untyped-call]
+        if _scope(session_context) is not None:
+            charts = await asyncio.get_running_loop().run_in_executor(None, Charts, self._now_ms())
+            self._charts[session_context.id] = charts
+
+    def _fill(self, doc: Document) -> None:
+        assert doc.session_context is not None
+        scope = _scope(doc.session_context)
+        # Told by the page itself, in its own words.
+        doc.config.update(reconnect_session=False, notify_connection_status=False, notifications=None)
+        if scope is None:
+            FleetPage(doc, self._services)
+            self._dress(doc, "fleet", {})
+        else:
+            ModelPage(doc, self._services, scope, self._charts.pop(doc.session_context.id))
+            self._dress(doc, "model", _model_variables(scope))
+
+    def _dress(self, doc: Document, name: str, variables: Mapping[str, object]) -> None:
+        doc.template = self._templates.get_template(f"{name}.html")
+        doc.template_variables.update(
+            page=name, assets=self._assets, product=self._services.settings.title, bokeh_version=bokeh.__version__, **variables
+        )
+
+
+def _scope(context: SessionContext) -> Scope | None:
+    """Return what the address `?model=...&version=...&segment=...` names; None without a model."""
+    arguments: Mapping[str, list[bytes]] = getattr(context, "request").arguments  # noqa: B009 - Bokeh's types lack it
+    values = {name: arguments[name][0].decode("utf-8", "replace") for name in ("model", "version", "segment") if arguments.get(name)}
+    return Scope(**values) if "model" in values else None
+
+
+def _model_variables(scope: Scope) -> dict[str, object]:
+    charts = [
+        {
+            "name": spec.name,
+            "source": spec.source,
+            "style": spec.style,
+            "range": spec.range,
+            "empty": spec.empty,
+            "lines": [{"key": line.key, "label": line.label, "slot": line.slot, "band": line.band} for line in spec.lines],
+        }
+        for spec in CHARTS
+    ]
+    sections = [
+        {"id": category.value, "title": title, "charts": [spec for spec in CHARTS if spec.section is category]}
+        for category, title in SECTION_TITLES.items()
+    ]
+    return {**scope._asdict(), "charts": charts, "sections": sections, "sources": list(WINDOW_OF)}
