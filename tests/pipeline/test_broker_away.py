@@ -17,8 +17,6 @@ from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import ensure_topics
 from tests.pipeline.running import Pipeline, Readers, Services, now_ms, until, volume
 
-FLAGS = pytest.mark.parametrize("flags", [(), ("--processes", "2")], ids=["one process", "two processes"])
-
 
 @pytest.fixture
 def own_kafka(new_kafka: KafkaSettings) -> KafkaSettings:
@@ -46,14 +44,13 @@ def silent(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@FLAGS
 def test_a_kafka_that_is_killed_at_the_start_and_again_later_is_waited_for(
-    flags: tuple[str, ...], own_kafka: KafkaSettings, broker: Callable[[], BrokerState], tmp_path: Path
+    own_kafka: KafkaSettings, broker: Callable[[], BrokerState], tmp_path: Path
 ) -> None:
     home, services = tmp_path / "home", Services(own_kafka)
     services.serve({"prediction_id": "first", "created_at": now_ms()})
     os.kill(broker().jvm_pid, signal.SIGKILL)
-    with Pipeline(home, own_kafka, *flags) as pipeline, Readers(own_kafka) as readers:
+    with Pipeline(home, own_kafka) as pipeline, Readers(own_kafka) as readers:
         until(
             lambda: bool(re.search(f"Kafka at {own_kafka.bootstrap_servers} does not answer.*waiting for it", pipeline.output())),
             pipeline.output,
@@ -73,15 +70,14 @@ def test_a_kafka_that_is_killed_at_the_start_and_again_later_is_waited_for(
     assert volume(home, own_kafka) == 2
 
 
-@FLAGS
-@pytest.mark.parametrize("more", [(), ("--until-caught-up",)], ids=["running", "catching up"])
+@pytest.mark.parametrize("flags", [("--until-caught-up",), ("--processes", "2")], ids=["catching up", "two processes"])
 def test_a_stop_while_kafka_is_silent_is_clean_and_what_was_not_sent_is_sent_next_time(
-    flags: tuple[str, ...], more: tuple[str, ...], own_kafka: KafkaSettings, broker: Callable[[], BrokerState], tmp_path: Path
+    flags: tuple[str, ...], own_kafka: KafkaSettings, broker: Callable[[], BrokerState], tmp_path: Path
 ) -> None:
     home, services, at = tmp_path / "home", Services(own_kafka), now_ms() - 86_400_000
     at -= at % 3_600_000
     services.flood(200_000, at)
-    with Pipeline(home, own_kafka, *flags, *more) as pipeline, Readers(own_kafka) as readers:
+    with Pipeline(home, own_kafka, *flags) as pipeline, Readers(own_kafka) as readers:
         until(lambda: bool(readers.value("prediction_volume", "1h")), pipeline.output)
         with silent(broker().jvm_pid):
             assert pipeline.leaves(signal.SIGTERM) == 0
