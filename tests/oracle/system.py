@@ -8,18 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from schemas.kafka import KafkaSettings, consumer_config, producer_config
-from schemas.topics import DEAD_LETTERS, METRICS
+from schemas.topics import METRICS
 from tests.oracle.records import Record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,29 +128,6 @@ def last_metrics(kafka: KafkaSettings) -> dict[bytes, bytes]:
     return last
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message on `tower.dead-letters`."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, str]
-
-    @property
-    def place(self) -> tuple[str, int, int]:
-        """Topic, partition and offset that it came from."""
-        return self.headers["topic"], int(self.headers["partition"]), int(self.headers["offset"])
-
-
-def dead_letters(kafka: KafkaSettings) -> list[DeadLetter]:
-    """Return all dead letters; their headers are UTF-8 text."""
-    letters = []
-    for message in read_all(kafka, DEAD_LETTERS):
-        headers = cast("list[tuple[str, bytes]]", message.headers() or [])
-        letters.append(DeadLetter(message.key(), message.value(), {name: value.decode() for name, value in headers}))
-    return letters
-
-
 class PipelineProcess:
     """`tower pipeline` as a process of its own, in a process group of its own. Use it in a `with` statement: it never outlives it."""
 
@@ -223,32 +197,3 @@ def catch_up(home: Path, kafka: KafkaSettings, *flags: str, toml: str = "") -> N
     """Run `tower pipeline --until-caught-up` to its end, with `toml` as its configuration file."""
     with PipelineProcess(home, kafka, "--until-caught-up", *flags, toml=toml) as process:
         process.finish()
-
-
-def check_dead_letters(records: list[Record], letters: list[DeadLetter], *, once: bool = True) -> list[str]:
-    """Return what is wrong with the dead letters of these records; `once` demands each exactly once, else at least once."""
-    wrong = []
-    found = {letter.place: letter for letter in letters}
-    bad = {(record.topic, record.partition, record.offset): record for record in records if record.defect is not None}
-    wrong += [f"{bad[place].defect}: not in the dead letters" for place in bad.keys() - found.keys()]
-    wrong += [f"{found[place].headers}: a sound record, {found[place].value!r:.300}" for place in found.keys() - bad.keys()]
-    if once:
-        wrong += [f"{place}: {count} dead letters" for place, count in Counter(letter.place for letter in letters).items() if count > 1]
-    for place in bad.keys() & found.keys():
-        wrong += _judge_letter(bad[place], found[place])
-    return wrong
-
-
-def _judge_letter(record: Record, letter: DeadLetter) -> list[str]:
-    defect, headers = record.defect, letter.headers
-    assert defect is not None
-    problems = []
-    if (letter.key, letter.value) != (record.key, record.value):
-        problems.append(f"{defect.name}: other bytes than received")
-    if set(headers) != {"reason", "path", "topic", "partition", "offset", "received_at"}:
-        problems.append(f"{defect.name}: headers are {sorted(headers)}")
-    elif not headers["reason"] or not headers["path"].startswith(defect.path):
-        problems.append(f"{defect.name}: path {headers['path']!r} should begin with {defect.path!r}; reason {headers['reason']!r}")
-    elif defect.reason not in f"{headers['path']}: {headers['reason']}":
-        problems.append(f"{defect.name}: reason {headers['reason']!r} should contain {defect.reason!r}")
-    return problems

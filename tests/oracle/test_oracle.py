@@ -15,10 +15,11 @@ from schemas.kafka import KafkaSettings
 from schemas.topics import METRICS
 from tests.oracle.batch import HOUR, RETENTION, Configuration, Rule, compute
 from tests.oracle.compare import compare
+from tests.oracle.dead_letters import check_dead_letters, dead_letters
 from tests.oracle.events import NOW, generate
 from tests.oracle.published import keys_that_lie, lake_rows, message_rows
 from tests.oracle.records import Draft, Order, Record, in_order, lay_out
-from tests.oracle.system import Feeding, Log, PipelineProcess, catch_up, check_dead_letters, dead_letters, end_offset, last_metrics
+from tests.oracle.system import Feeding, Log, PipelineProcess, catch_up, end_offset, last_metrics
 from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
