@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.publish.publisher import publisher_folder
+from pipeline.publish.state import PublisherState
 from schemas.errors import HomeInUse
 from schemas.kafka import KafkaSettings
 from tests.pipeline.running import Pipeline, Readers, Services, caught_up, now_ms, query, until, volume
@@ -154,6 +156,19 @@ def test_windows_past_their_retention_vanish_from_the_lake_and_from_duckdb(topic
     with duckdb.connect(str(tmp_path / "tower.duckdb"), read_only=True) as database:
         table = """SELECT count(*) FROM metric_windows WHERE "window" = ? AND model_version = '*'"""
         assert {window: database.execute(table, [window]).fetchone() for window in ("10s", "1m")} == {"10s": (1,), "1m": (4,)}
+
+
+def test_windows_that_pass_their_retention_while_provisional_are_not_waited_for(topics: Topics, tmp_path: Path) -> None:
+    kafka, at = topics(1), now_ms() - DAY
+    services = Services(kafka)
+    for step in range(3):
+        services.serve({"prediction_id": f"p{step}", "created_at": at + step * 7 * 3_600_000})
+        caught_up(tmp_path, kafka)
+    state = PublisherState(publisher_folder(tmp_path), 2)
+    ends = [int(end) for end, pane in state.open_ends() if int(pane) >> 58 == 0]
+    state.close()
+    assert ends
+    assert min(ends) > at + 14 * 3_600_000
 
 
 LINE = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(,\d+)? )?(INFO|WARNING|ERROR|\[).{5,300}$")
