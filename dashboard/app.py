@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from panel.io.server import get_server
@@ -35,7 +35,7 @@ def _now_ms() -> int:
 class Dashboard:
     """All that one server has: what it knows, who looks at it, and how it makes a page."""
 
-    def __init__(self, *, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> None:
+    def __init__(self, *, home: Path, kafka: KafkaSettings, settings: DashboardSettings, failed: Callable[[Exception], None]) -> None:
         self.settings = settings
         self.store = Store(model_limit=settings.model_limit, open_scopes=settings.open_scopes)
         self.board = Board(self.store, stale_after_ms=settings.stale_after_ms, now_ms=_now_ms)
@@ -46,6 +46,7 @@ class Dashboard:
             kafka=kafka,
             store=self.store,
             changed=self._changed,
+            failed=failed,
             reload=self._reload,
             tick_s=_REFRESH_S,
             push_s=settings.push_interval_ms / 1000,
@@ -91,14 +92,20 @@ class Dashboard:
 
 
 def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> None:
-    """Serve the dashboard until SIGTERM or Ctrl-C.
+    """Serve the dashboard until SIGTERM or Ctrl-C, or until its feed fails; then the error is raised.
 
     Raises ConfigurationError when the port is taken or the address is not this machine's.
     """
     # Scripts come from this server alone; set before any page is made.
     os.environ["BOKEH_RESOURCES"] = "server"
     loop = IOLoop(make_current=False, asyncio_loop=asyncio.new_event_loop())
-    dashboard = Dashboard(home=home, kafka=kafka, settings=settings)
+    errors: list[Exception] = []
+
+    def failed(error: Exception) -> None:
+        errors.append(error)
+        loop.add_callback(loop.stop)
+
+    dashboard = Dashboard(home=home, kafka=kafka, settings=settings, failed=failed)
     assets = assets_route()
     pages = PageApplication(dashboard, assets=assets, now_ms=_now_ms)
     origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]
@@ -136,3 +143,5 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
         server.stop(wait=False)
         dashboard.stop()
         loop.close()
+    if errors:
+        raise errors[0]

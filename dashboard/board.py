@@ -102,11 +102,11 @@ def make_tile(model: str, category: Category, series: Series, newest: int, *, st
     metric, dimension, points = _headline(category, series)
     found = [finding for finding in _findings(category, series) if finding is not None]
     worst = max(found, key=lambda finding: finding.grade, default=None)
-    if not len(points) and worst is None:
-        return Tile(model, category, State.NO_DATA, _NOTHING[category], "\u2013", "", "", 0, False, (), newest)
-    if worst is not None and worst.grade:
+    if worst is not None and (worst.grade or not len(points)):
         metric, dimension = worst.metric, worst.dimension
         points = _series_to_show(series, metric, dimension)
+    if not len(points):
+        return Tile(model, category, State.NO_DATA, _NOTHING[category], "\u2013", "", "", 0, False, (), newest)
     text = number(float(points.value[-1]), style_of(metric))
     label = _LABELS.get(metric, metric) + (f" \u00b7 {dimension.partition('=')[2]}" if dimension else "")
     spark = tuple(float(f"{value:.6g}") for value in points.value[-SPARK_POINTS:])

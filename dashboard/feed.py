@@ -32,7 +32,7 @@ _UNREACHABLE = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """How the feed is: `state` is `connecting`, `catching up`, `live` or `unreachable`, since `since_ms` (epoch ms)."""
+    """How the feed is: `state` is `connecting`, `catching up`, `live`, `unreachable` or `failed`, since `since_ms` (epoch ms)."""
 
     state: str
     since_ms: int
@@ -52,6 +52,7 @@ class Feed(threading.Thread):
         kafka: KafkaSettings,
         store: Store,
         changed: Callable[[], None],
+        failed: Callable[[Exception], None],
         reload: Callable[[list[Scope]], None],
         tick_s: float,
         push_s: float,
@@ -62,6 +63,7 @@ class Feed(threading.Thread):
         self._kafka = kafka
         self._store = store
         self._changed = changed
+        self._failed = failed
         self._reload = reload
         self._tick_s = tick_s
         self._push_s = push_s
@@ -78,7 +80,14 @@ class Feed(threading.Thread):
         self.join(timeout=10)
 
     def run(self) -> None:
-        """Read until stopped; a broker that is away is waited for."""
+        """Read until stopped; a broker that is away is waited for. An error is told to `failed`: a silent feed must not look alive."""
+        try:
+            self._follow()
+        except Exception as error:
+            self._set("failed")
+            self._failed(error)
+
+    def _follow(self) -> None:
         consumer = Consumer({**consumer_config(self._kafka, "tower-dashboard"), "error_cb": self._on_error})
         try:
             while not self._stopping.is_set() and not self._assign(consumer):

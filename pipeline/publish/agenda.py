@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.cells import Ints, Keys
 from pipeline.panes import LENGTH_MS, ROLLING_INDEX, pane_start_ms, pane_window
 from pipeline.publish.rolling import coming_hour
-from schemas.metrics import ROLLING_STEP_MS
+from schemas.metrics import ROLLING_STEP_MS, TUMBLING
 
 
 def window_ends(panes: Keys) -> Ints:
@@ -19,35 +19,43 @@ def window_ends(panes: Keys) -> Ints:
 
 @dataclass(slots=True)
 class Agenda:
-    """Tumbling panes that have changed, and those that were last published as provisional (pane -> window end)."""
+    """Tumbling panes that have changed, and those that were last published as provisional (pane -> window end).
 
-    changed: Keys
+    Windows that have ended wait by window, as a stack: after a long replay they are many, and nobody should
+    wait for all minutes of two days before the hours of the week appear.
+    """
+
     provisional: dict[int, int]
     _arrived: list[Keys] = field(default_factory=list)
+    _ended: list[dict[int, None]] = field(default_factory=lambda: [{} for _ in TUMBLING])
 
     def add(self, panes: Keys) -> None:
         """Note that panes have changed."""
         self._arrived.append(panes)
 
-    @property
-    def waiting(self) -> Keys:
-        """The panes that have changed since they were last taken, in no order."""
-        return np.concatenate([self.changed, *self._arrived])
-
-    def take(self, closed_before: int, most_closed: int | None) -> Keys:
-        """Take what to publish now, ascending: all that end after `closed_before`, and at most so many of the others, newest first."""
-        self.changed = np.unique(self.waiting)
+    def take_open(self, ended_before: int) -> Keys:
+        """Take all that have changed and end after `ended_before`, ascending; the others wait for `take_ended`."""
+        arrived = np.unique(np.concatenate(self._arrived)) if self._arrived else np.zeros(0, dtype=np.uint64)
         self._arrived.clear()
-        if most_closed is None:
-            taken, self.changed = self.changed, self.changed[:0]
-            return taken
-        ends = window_ends(self.changed)
-        closed = np.flatnonzero(ends <= closed_before)
-        closed = closed[np.argsort(-ends[closed], kind="stable")]
-        left = np.zeros(len(self.changed), dtype=bool)
-        left[closed[most_closed:]] = True
-        taken, self.changed = self.changed[~left], self.changed[left]
-        return taken
+        is_open = window_ends(arrived) > ended_before
+        ended = arrived[~is_open]
+        for pane, window in zip(ended.tolist(), pane_window(ended).tolist(), strict=True):
+            self._ended[window].pop(pane, None)  # to the top, wherever it waits
+            self._ended[window][pane] = None
+        return arrived[is_open]
+
+    def take_ended(self, most: int) -> Keys:
+        """Take at most so many of the windows that have ended, ascending: the longest windows first, and of these the newest."""
+        taken: list[int] = []
+        for waiting in reversed(self._ended):
+            while waiting and len(taken) < most:
+                taken.append(waiting.popitem()[0])
+        return np.array(sorted(taken), dtype=np.uint64)
+
+    def not_waiting(self, panes: Keys) -> Keys:
+        """Return those of `panes` that have not changed since they were taken."""
+        ended: Keys = np.array([pane for pane in panes.tolist() if not any(pane in waiting for waiting in self._ended)], dtype=np.uint64)
+        return np.setdiff1d(ended, np.concatenate([ended[:0], *self._arrived]))
 
     def now_final(self, watermark: int, lateness: int) -> Keys:
         """Return the panes that were published as provisional and are final at this watermark."""
@@ -57,7 +65,7 @@ class Agenda:
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return not len(self.changed) and not self._arrived
+        return not self._arrived and not any(self._ended)
 
 
 @dataclass(slots=True)

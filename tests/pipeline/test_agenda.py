@@ -27,26 +27,47 @@ def ids(*panes: int) -> np.ndarray:
 
 def test_what_is_open_is_taken_at_once_and_of_the_rest_the_newest() -> None:
     panes = [pane_id(0, NOW - NOW % 10_000 + step * 10_000, 0) for step in range(-5, 3)]
-    agenda = Agenda(NONE, {})
+    agenda = Agenda({})
     agenda.add(ids(*reversed(panes)))
-    closed_before = int(window_ends(ids(panes[4]))[0])
-    assert agenda.take(closed_before, 2).tolist() == panes[3:]
+    ended_before = int(window_ends(ids(panes[4]))[0])
+    assert agenda.take_open(ended_before).tolist() == panes[5:]
+    assert agenda.take_ended(2).tolist() == panes[3:5]
     assert not agenda.empty
     agenda.add(ids(panes[7], panes[0]))
-    assert agenda.take(closed_before, 2).tolist() == [panes[1], panes[2], panes[7]]
-    assert agenda.take(closed_before, None).tolist() == [panes[0]]
+    assert agenda.take_open(ended_before).tolist() == [panes[7]]
+    assert agenda.take_ended(2).tolist() == [panes[0], panes[2]]
+    assert agenda.take_ended(9).tolist() == [panes[1]]
     assert agenda.empty
+
+
+def test_the_longest_windows_that_have_ended_come_first() -> None:
+    panes = [pane_id(window, H0 - 24 * HOUR, 0) for window in range(4)]
+    agenda = Agenda({})
+    agenda.add(ids(*panes))
+    assert not len(agenda.take_open(NOW))
+    assert [int(agenda.take_ended(1)[0]) for _ in panes] == panes[::-1]
+
+
+def test_what_changed_again_while_it_was_published_keeps_its_mark() -> None:
+    agenda = Agenda({})
+    panes = [pane_id(0, NOW - NOW % 10_000 + step * 10_000, 0) for step in range(3)]
+    agenda.add(ids(*panes))
+    taken = agenda.take_open(0)
+    agenda.add(ids(panes[1]))
+    assert agenda.not_waiting(taken).tolist() == [panes[0], panes[2]]
+    agenda.take_open(NOW + HOUR)
+    assert agenda.not_waiting(taken).tolist() == [panes[0], panes[2]]
 
 
 @given(st.lists(st.lists(st.integers(0, 12), max_size=6), max_size=6), st.integers(0, 12), st.integers(0, 4))
 def test_every_pane_that_changed_is_taken_in_the_end_and_no_oftener_than_it_changed(
     rounds: list[list[int]], closed: int, most: int
 ) -> None:
-    agenda, taken = Agenda(NONE, {}), []
+    agenda, taken = Agenda({}), []
     for changed in rounds:
         agenda.add(ids(*(pane_id(0, number * 10_000, 0) for number in changed)))
-        taken += agenda.take(closed * 10_000, most).tolist()
-    taken += agenda.take(closed * 10_000, None).tolist()
+        taken += agenda.take_open(closed * 10_000).tolist() + agenda.take_ended(most).tolist()
+    taken += agenda.take_open(closed * 10_000).tolist() + agenda.take_ended(1_000).tolist()
     numbers = [int(pane_start_ms(ids(pane))[0]) // 10_000 for pane in taken]
     every = [number for changed in rounds for number in set(changed)]
     assert set(numbers) == set(every)
@@ -55,7 +76,7 @@ def test_every_pane_that_changed_is_taken_in_the_end_and_no_oftener_than_it_chan
 
 def test_a_window_that_was_provisional_is_published_again_when_it_is_final() -> None:
     open_, done = pane_id(0, NOW, 0), pane_id(0, NOW - 200_000, 0)
-    agenda = Agenda(NONE, {pane: int(window_ends(ids(pane))[0]) for pane in (open_, done)})
+    agenda = Agenda({pane: int(window_ends(ids(pane))[0]) for pane in (open_, done)})
     assert agenda.now_final(NOW, 60_000).tolist() == [done]
 
 
