@@ -5,7 +5,7 @@ const WIDTH = 120, HEIGHT = 36, PAD = 4;
 
 export function makeSpark() {
   const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "spark", "aria-hidden": "true", preserveAspectRatio: "none" });
-  root.append(svg("polyline", { points: "" }), svg("circle", { r: 2.5, cx: -9, cy: -9 }));
+  root.append(svg("polyline", { points: "" }), svg("circle", { r: 2.5, visibility: "hidden" }));
   return root;
 }
 
@@ -15,6 +15,8 @@ export function drawSpark(root, values) {
   const x = (index) => PAD + (values.length > 1 ? (index / (values.length - 1)) * (WIDTH - 2 * PAD) : WIDTH - 2 * PAD);
   const y = (value) => (high === low ? HEIGHT / 2 : HEIGHT - PAD - ((value - low) / span) * (HEIGHT - 2 * PAD));
   line.setAttribute("points", values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(" "));
-  dot.setAttribute("cx", values.length ? x(values.length - 1) : -9);
-  dot.setAttribute("cy", values.length ? y(values.at(-1)) : -9);
+  dot.setAttribute("visibility", values.length ? "visible" : "hidden");
+  if (!values.length) return;
+  dot.setAttribute("cx", x(values.length - 1));
+  dot.setAttribute("cy", y(values.at(-1)));
 }

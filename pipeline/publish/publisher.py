@@ -81,7 +81,8 @@ class Publisher:
         self._retained_from = BEGINNING
         self._agenda = Agenda({int(pane): int(end) for end, pane in self._state.open_ends()})
         self._agenda.add(self._state.dirty())
-        self._rolling = RollingAgenda(self._state.rolling_marks())
+        everything = set(range(len(self._state.names.scopes.items)))  # which open windows had changed is not on disk
+        self._rolling = RollingAgenda(self._state.rolling_marks(), self._state.rolling_end, everything)
         self._open_rolling = OpenRolling()
         self._rolling_done_ms: dict[int, int] = {}
         self._names: tuple[int, Names] | None = None
@@ -112,6 +113,8 @@ class Publisher:
             if ends:
                 batch.put(ROLLING, scope.to_bytes(8, "big"), min(ends).to_bytes(8, "big") + max(ends).to_bytes(8, "big"))
         self._rolling.unsaved.clear()
+        self._state.rolling_end = self._rolling.open_end
+        self._state.put_meta(batch)
         self._state.store.write(batch)
         is_hourly = pane_window(cells.pane) == _HOURLY
         after = Cells(cells.pane[is_hourly], cells.cell[is_hourly], cells.value[is_hourly])

@@ -41,12 +41,14 @@ class PublisherState:
         found: dict[str, Any] = orjson.loads(meta) if meta else {}
         self.sequences: dict[int, int] = {int(shard): sequence for shard, sequence in found.get("sequences", {}).items()}
         self.revision: int = found.get("revision", 0)
+        self.rolling_end: int = found.get("rolling_end", 0)
+        """The end of the rolling window that was open when the last update was stored."""
         self._reserved = self.revision
 
     def take(self, update: PaneUpdate) -> tuple[Batch, Keys, list[bytes]]:
         """Learn an update's names; return a batch that stores its panes, their ids, and the packed cells.
 
-        The batch marks the panes dirty. It is not written yet.
+        The batch marks the panes dirty. It is not written yet, and lacks `put_meta`.
         """
         self.names.learn(update.shard, update.names)
         batch = self.store.batch()
@@ -62,7 +64,6 @@ class PublisherState:
         batch.put_all(PANES, [key + suffix for key in keys], values)
         batch.put_all(DIRTY, keys, [b""] * len(keys))
         self.sequences[update.shard] = update.sequence
-        self.put_meta(batch)
         return batch, ids, values
 
     def stored(self, shard: int, ids: Keys) -> Cells:
@@ -87,8 +88,9 @@ class PublisherState:
         return self.revision
 
     def put_meta(self, batch: Batch) -> None:
-        """Put the shards' sequence numbers and the reserved revisions into the batch."""
-        batch.put(META, b"state", orjson.dumps({"sequences": {str(k): v for k, v in self.sequences.items()}, "revision": self._reserved}))
+        """Put the shards' sequence numbers, the reserved revisions and the open rolling window into the batch."""
+        sequences = {str(shard): sequence for shard, sequence in self.sequences.items()}
+        batch.put(META, b"state", orjson.dumps({"sequences": sequences, "revision": self._reserved, "rolling_end": self.rolling_end}))
 
     def dirty(self) -> Keys:
         """Return the panes that were still to be published when the last run ended."""
