@@ -14,8 +14,8 @@ from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, O
 
 from schemas.errors import HomeInUse, TowerError
 
-_CACHE_BYTES = 32 << 20
-_UNWRITTEN_BYTES = 96 << 20
+_CACHE_BYTES = 16 << 20
+_UNWRITTEN_BYTES = 48 << 20
 """Both are for all families of a store together: by default each family would have its own."""
 
 
@@ -113,9 +113,9 @@ def _options(cache: Cache) -> Options:
     table.set_block_cache(cache)
     options.set_block_based_table_factory(table)
     options.set_compression_type(DBCompressionType.lz4())
-    options.set_write_buffer_size(32 << 20)
+    options.set_write_buffer_size(16 << 20)
     options.set_max_write_buffer_number(3)
     options.set_db_write_buffer_size(_UNWRITTEN_BYTES)
     options.set_keep_log_file_num(2)
-    options.set_max_total_wal_size(256 << 20)
+    options.set_max_total_wal_size(128 << 20)
     return options

@@ -22,7 +22,7 @@ class MetricsDatabase:
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = duckdb.connect(str(file), config={"threads": 2, "memory_limit": "512MB", "preserve_insertion_order": False})
+            self._connection = duckdb.connect(str(file), config={"threads": 2, "memory_limit": "256MB", "preserve_insertion_order": False})
         except duckdb.IOException as error:
             if "lock" in str(error).lower():
                 raise HomeInUse(f"{file} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
