@@ -15,7 +15,7 @@ import msgspec
 from dashboard import retention
 from dashboard.scope import Scope
 from dashboard.series import Changes, Column, Frame, Points
-from dashboard.tail import Tail
+from dashboard.tail import TAIL_BYTES, Tail
 from schemas.metrics import ALL, MetricsMessage
 
 _decode = msgspec.json.Decoder(MetricsMessage).decode
@@ -47,14 +47,14 @@ class _Open:
 class Store:
     """Series of the fleet and of opened scopes; `version` grows with every change."""
 
-    def __init__(self, *, model_limit: int = 500, open_scopes: int = 32) -> None:
+    def __init__(self, *, model_limit: int = 500, open_scopes: int = 32, tail_bytes: int = TAIL_BYTES) -> None:
         self._lock = threading.Lock()
         self._fleet: dict[str, dict[str, Frame]] = {}
         self._open: OrderedDict[Scope, _Open] = OrderedDict()
         self._models: dict[str, ModelFacts] = {}
         self._model_limit = model_limit
         self._open_limit = open_scopes
-        self._tail = Tail()
+        self._tail = Tail(tail_bytes)
         self._exported: dict[int, int] = {}
         self.version = 0
         self.models_refused = 0

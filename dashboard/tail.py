@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from dashboard.scope import Scope
 
+TAIL_BYTES = 96_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -23,7 +25,7 @@ class _Entry:
 class Tail:
     """At most `limit_bytes` of messages; the longest unchanged go first, and `missing_up_to` remembers that they did."""
 
-    def __init__(self, limit_bytes: int = 96_000_000) -> None:
+    def __init__(self, limit_bytes: int = TAIL_BYTES) -> None:
         self._limit = limit_bytes
         self._size = 0
         self._entries: dict[bytes, _Entry] = {}
