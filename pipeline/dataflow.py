@@ -209,4 +209,8 @@ class _PublisherSink(FixedPartitionedSink[PaneUpdate | None, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _PublisherPart:
         """Return the publisher."""
-        return _PublisherPart(self._job, self._run)
+        try:
+            return _PublisherPart(self._job, self._run)
+        except Exception as error:
+            self._run.failed(error)
+            raise

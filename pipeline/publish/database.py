@@ -21,6 +21,8 @@ class MetricsDatabase:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        self.made_anew = not file.exists()
+        """Whether there was no file."""
         try:
             self._connection = duckdb.connect(str(file), config={"threads": 2, "memory_limit": "256MB", "preserve_insertion_order": False})
         except duckdb.IOException as error:

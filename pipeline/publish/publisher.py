@@ -49,6 +49,7 @@ _PANES_AT_ONCE = 4_000
 _ENDED_PANES_AT_ONCE = 500
 _ENDED_BUDGET_S = 0.2
 _ROLLING_BUDGET_S = 0.1
+_ROLLING_AT_ONCE = 336
 _ROLLING_REST_MS = 30_000
 """Rolling windows that have ended are published again at most this often: one late label touches 168 of them."""
 _LAST_EXPORT_S = 1.5
@@ -84,6 +85,8 @@ class Publisher:
         everything = set(range(len(self._state.names.scopes.items)))  # which open windows had changed is not on disk
         self._rolling = RollingAgenda(self._state.rolling_marks(), self._state.rolling_end, everything)
         self._open_rolling = OpenRolling()
+        if self._database.made_anew:
+            self._publish_anew()
         self._rolling_done_ms: dict[int, int] = {}
         self._names: tuple[int, Names] | None = None
         self._hints = Hints(settings.models, self._state.names)
@@ -93,6 +96,14 @@ class Publisher:
         self._published_rolling: dict[int, tuple[int, int]] = {}
         self._next_flush_s = 0.0
         self._acknowledged_s = 0.0
+
+    def _publish_anew(self) -> None:
+        """Have all panes published: a database that was lost, or moved away, is made from the publisher's own store."""
+        panes = self._state.all_panes()
+        self._agenda.add(panes)
+        hourly = panes[pane_window(panes) == _HOURLY]
+        for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
+            self._rolling.hour_changed(scope, start, self._state.rolling_end - 1)
 
     def take(self, update: PaneUpdate) -> None:
         """Store an update; afterwards the shard may forget it."""
@@ -218,8 +229,9 @@ class Publisher:
             self._published_rolling[scope] = (first, last)
             step = int(LENGTH_MS[_HOURLY])
             first = max(first, oldest_end // step * step + step)
-            cells = rolling_panes(scope, first, last, self._state.merged) if first <= last else NO_CELLS
-            self._publish(cells, moment)
+            for start in range(first, last + 1, _ROLLING_AT_ONCE * step):
+                end = min(start + (_ROLLING_AT_ONCE - 1) * step, last)
+                self._publish(rolling_panes(scope, start, end, self._state.merged), moment)
             self._rolling.done(scope)
             self._rolling_done_ms[scope] = moment.now
 

@@ -92,6 +92,10 @@ class PublisherState:
         sequences = {str(shard): sequence for shard, sequence in self.sequences.items()}
         batch.put(META, b"state", orjson.dumps({"sequences": sequences, "revision": self._reserved, "rolling_end": self.rolling_end}))
 
+    def all_panes(self) -> Keys:
+        """Return all panes that any shard has told of, ascending."""
+        return np.unique(_ids(key[:8] for key, _ in self.store.scan(PANES)))
+
     def dirty(self) -> Keys:
         """Return the panes that were still to be published when the last run ended."""
         return _ids(key for key, _ in self.store.scan(DIRTY))

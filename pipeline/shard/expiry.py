@@ -43,8 +43,7 @@ def record_keys(hashes: Hashes) -> list[bytes]:
 
 def expires_at(records: Records, horizon_ms: Ints) -> Ints:
     """Return the event time after which each record is not needed: its prediction's, else its newest outcome's, plus the horizon."""
-    newest = np.maximum.reduce([records[f"{name}_at"] for name in ("label", "converted", "revenue")])
-    base = np.where((records["flags"] & r.HAS_PREDICTION) != 0, records["created_at"], newest)
+    base = np.where((records["flags"] & r.HAS_PREDICTION) != 0, records["created_at"], r.newest_outcome(records))
     due: Ints = base.astype(np.int64) + horizon_ms[records["profile"]]
     return due
 
@@ -97,5 +96,5 @@ def expire(store: Store, batch: Batch, sequence: int, now: int, horizon_ms: Ints
         note(batch, sequence, hashes, due[later], suffix=_NOTED_AGAIN)
     gone = records[is_gone]
     alone = gone[(gone["flags"] & r.HAS_PREDICTION) == 0]
-    at = np.maximum.reduce([alone[f"{name}_at"] for name in ("label", "converted", "revenue")])
+    at = r.newest_outcome(alone)
     return Expired(frozenset(gone_keys), len(gone) - len(alone), alone["profile"].astype(np.int64), at.astype(np.int64))

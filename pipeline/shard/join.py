@@ -27,7 +27,8 @@ class Joined:
     """What a commit makes of its rows.
 
     `before` and `after` are the records of the distinct ids, `changed` those to store. `counted` are the rows of predictions that
-    count, ascending; `repeated` the rows that are repeats.
+    count, ascending; `repeated` the rows that are repeats. `too_far` are the rows of outcomes that are further from their prediction than
+    the horizon, `left_alone` the records whose waiting outcomes turned out to be so; neither counts for the prediction.
     """
 
     before: Records
@@ -35,6 +36,8 @@ class Joined:
     changed: Bools
     counted: Ints
     repeated: Ints
+    too_far: Ints
+    left_alone: Ints
 
 
 def distinct_ids(predictions: PredictionRows | None, outcomes: OutcomeRows | None) -> Ids:
@@ -83,10 +86,12 @@ def join(before: Records, ids: Ids, predictions: PredictionRows | None, outcomes
         ):
             after[field][at] = column[latest]
         changed[at] = True
+    left_alone = _drop_foreign_outcomes(after, changed, horizon_ms)
+    too_far = np.zeros(0, dtype=np.int64)
     if outcomes is not None:
-        changed |= _take_outcomes(after, ids.of_outcome, outcomes, horizon_ms)
-    _drop_foreign_outcomes(after, changed, horizon_ms)
-    return Joined(before, after, changed, counted, repeated)
+        newly_changed, too_far = _take_outcomes(after, ids.of_outcome, outcomes, horizon_ms)
+        changed |= newly_changed
+    return Joined(before, after, changed, counted, repeated, too_far, left_alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,11 @@ def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_m
     return _Deliveries(np.flatnonzero(is_counted), np.flatnonzero(~is_counted), np.sort(latest[latest >= 0]))
 
 
-def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints) -> Bools:
-    """Put into each record, field by field, the newest outcome, if it is newer than what is there."""
+def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints) -> tuple[Bools, Ints]:
+    """Put into each record, field by field, the newest outcome, if it is newer than what is there.
+
+    Return which records have changed, and the rows that are further from their prediction than the horizon.
+    """
     changed = np.zeros(len(after), dtype=bool)
     unseen = at[(after["flags"][at] & (r.HAS_PREDICTION | r.HAS_OUTCOME)) == 0]
     if len(unseen):
@@ -158,14 +166,17 @@ def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints
             after["flags"][target] = (after["flags"][target] & np.uint8(0xFF ^ r.LABEL_IS_FLOAT)) | is_float
         else:
             after[name][target] = (rows.converted if name == "converted" else rows.revenue)[newest]
-    return changed
+    return changed, np.flatnonzero(~in_time)
 
 
-def _drop_foreign_outcomes(after: Records, changed: Bools, horizon_ms: Ints) -> None:
-    """Forget outcomes that waited for a prediction from which they are further away than the horizon."""
+def _drop_foreign_outcomes(after: Records, changed: Bools, horizon_ms: Ints) -> Ints:
+    """Forget outcomes that waited for a prediction from which they are further away than the horizon; return their records."""
+    dropped = np.zeros(len(after), dtype=bool)
     rows = np.flatnonzero(changed & ((after["flags"] & r.HAS_PREDICTION) != 0) & ((after["flags"] & r.HAS_OUTCOME) != 0))
     for name, flag in (("label", r.HAS_LABEL), ("converted", r.HAS_CONVERTED), ("revenue", r.HAS_REVENUE)):
         held = rows[(after["flags"][rows] & flag) != 0]
         far = held[np.abs(after[f"{name}_at"][held] - after["created_at"][held]) > horizon_ms[after["profile"][held]]]
         after["flags"][far] &= np.uint8(0xFF ^ flag)
         after[f"{name}_at"][far] = r.NEVER
+        dropped[far] = True
+    return np.flatnonzero(dropped)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.cells import Ints
+
 HAS_PREDICTION = 1
 ANSWER_IS_FLOAT = 2
 HAS_LABEL = 4
@@ -56,6 +58,12 @@ def empty_records(count: int) -> Records:
     records["class"] = records["label_class"] = NO_CLASS
     records["number"] = records["label_number"] = np.nan
     return records
+
+
+def newest_outcome(records: Records) -> Ints:
+    """Return the time of the newest outcome of each record; NEVER where there is none."""
+    newest: Ints = np.maximum.reduce([records[f"{name}_at"] for name in ("label", "converted", "revenue")]).astype(np.int64)
+    return newest
 
 
 def unpack(values: Sequence[bytes | None]) -> Records:

@@ -125,7 +125,7 @@ class Shard:
         state.sequence += 1
         self._extend_model_columns()
         expired = self._expired(batch)
-        parts = self._unmatched(expired) if expired else []
+        parts = self._unmatched(expired.outcome_profile, expired.outcome_at) if expired else []
         if self._rows:
             parts += self._commit_rows(batch, expired.keys if expired else frozenset())
         cells = NO_CELLS
@@ -172,7 +172,7 @@ class Shard:
         note(batch, self._state.sequence, ids.hash[noted], due)
         self._seen.add(ids.hash[noted], int(due.max(initial=BEGINNING)))
         deltas = outcome_deltas(joined.before[changed], after, self._task, self._class_ids)
-        parts: list[Cells] = []
+        parts = self._unmatched_in_commit(joined, outcomes)
         oldest_end = self._oldest_end()
         scopes = self._names.profile_scopes
         if predictions is not None:
@@ -196,14 +196,26 @@ class Shard:
         if expired is not None:
             self._seen.forget(now)
             self._counts["expired predictions"] += expired.predictions
-            self._counts["unmatched outcomes"] += len(expired.outcome_at)
         return expired
 
-    def _unmatched(self, expired: Expired) -> list[Cells]:
-        if not len(expired.outcome_at):
+    def _unmatched_in_commit(self, joined: Joined, outcomes: OutcomeRows | None) -> list[Cells]:
+        """Return the cells of outcomes that are too far from their prediction to count for it."""
+        profile, at = [], []
+        if outcomes is not None and len(joined.too_far):
+            profile.append(outcomes.profile[joined.too_far])
+            at.append(outcomes.created_at[joined.too_far])
+        if len(joined.left_alone):
+            alone = joined.before[joined.left_alone]
+            profile.append(alone["profile"].astype(np.int64))  # as the outcome had it: its model alone
+            at.append(r.newest_outcome(alone))
+        return self._unmatched(np.concatenate(profile), np.concatenate(at)) if at else []
+
+    def _unmatched(self, profile: Ints, at: Ints) -> list[Cells]:
+        if not len(at):
             return []
-        ones = np.ones(len(expired.outcome_at))
-        unmatched = Delta(expired.outcome_profile, expired.outcome_at, np.broadcast_to(cell_keys(Kind.UNMATCHED), ones.shape), ones)
+        self._counts["unmatched outcomes"] += len(at)
+        ones = np.ones(len(at))
+        unmatched = Delta(profile, at, np.broadcast_to(cell_keys(Kind.UNMATCHED), ones.shape), ones)
         return expand(unmatched, self._names.profile_scopes, self._oldest_end())
 
     def _oldest_end(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -185,3 +186,14 @@ def test_what_it_writes_are_lines_that_a_person_reads(topics: Topics, tmp_path: 
     print("\n".join(lines))
     assert len(lines) < 20
     assert [line for line in lines if not LINE.match(line)] == []
+
+
+def test_a_database_that_was_moved_away_is_made_anew(topics: Topics, tmp_path: Path) -> None:
+    kafka = topics(1)
+    Services(kafka).serve(*({"prediction_id": f"p{hour}", "created_at": now_ms() - hour * 3_600_000} for hour in range(5)))
+    caught_up(tmp_path, kafka)
+    expected = {window: volume(tmp_path, kafka, window) for window in ("1h", "1d", "7d")}
+    (tmp_path / "tower.duckdb").rename(tmp_path / "damaged.duckdb")
+    shutil.rmtree(tmp_path / "lake")
+    caught_up(tmp_path, kafka)
+    assert {window: volume(tmp_path, kafka, window) for window in expected} == expected

@@ -173,3 +173,15 @@ def test_a_shard_that_is_open_elsewhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="in use by another process - stop the other pipeline"):
         OneShard(tmp_path)
     first.close()
+
+
+def test_an_outcome_too_far_from_its_prediction_is_unmatched_whichever_was_read_first(tmp_path: Path) -> None:
+    far = NOW + 31 * DAY
+    first, second = OneShard(tmp_path / "prediction first"), OneShard(tmp_path / "outcome first")
+    first.played(PREDICTIONS, served(0))
+    first.played(OUTCOMES, known(0, created_at=far))
+    second.played(OUTCOMES, known(0, created_at=far))
+    second.played(PREDICTIONS, served(0))
+    for shard in (first, second):
+        assert shard.value(Kind.UNMATCHED, "1d", far - far % DAY) == 1
+        assert shard.value(Kind.LABELLED, "1d", TODAY) == 0
