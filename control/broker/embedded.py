@@ -14,8 +14,9 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from control.broker.files import BrokerFiles, read_state
+from control.broker.files import BrokerFiles, read_state, write_state
 from control.broker.jars import Progress, ensure_jars, read_lock, user_cache
+from control.broker.java import wait_for_end
 from control.broker.settings import BrokerSettings
 from control.filelock import FileLock, is_locked, try_lock, wait_for_lock
 from schemas.errors import BrokerUnavailable, TowerError
@@ -95,10 +96,15 @@ class EmbeddedBroker:
         self._share = None
         end = time.monotonic() + _LEAVING_DEADLINE_S
         # A keeper of ours that has only just been started holds no lock yet.
-        while (self._keepers or is_locked(self._files.keeper)) and not self._others_use_it() and time.monotonic() < end:
+        while self._keepers or is_locked(self._files.keeper):
+            if self._others_use_it() or time.monotonic() > end:
+                return
             self._reap()
             time.sleep(_POLL_S)
-        self._reap()
+        # It gives the lock back a moment before its process is gone.
+        state = read_state(self._files.state)
+        if state is not None:
+            wait_for_end(state.keeper_pid, patience_s=2.0)
 
     def __enter__(self) -> KafkaSettings:
         return self.start()
@@ -128,8 +134,18 @@ class EmbeddedBroker:
         with starter:
             if not is_locked(self._files.keeper):
                 ensure_jars(self._cache, read_lock(), self._report_download)
+                self._mark_as_starting()
                 self._spawn_keeper()
             return self._wait_until_it_listens()
+
+    def _mark_as_starting(self) -> None:
+        """Take back what a killed keeper said last: else its old port is believed as soon as the next one holds the lock.
+
+        We hold the starter's lock and no keeper runs, so nobody else writes. The rest is for the next keeper: ports, a JVM left over.
+        """
+        state = read_state(self._files.state)
+        if state is not None:
+            write_state(self._files.state, msgspec.structs.replace(state, status="starting", error=""))
 
     def _spawn_keeper(self) -> None:
         self._files.logs.mkdir(parents=True, exist_ok=True)

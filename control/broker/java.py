@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -172,6 +173,18 @@ def leftover(state: BrokerState | None) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         return None
     return process if same else None
+
+
+def wait_for_end(pid: int, patience_s: float) -> None:
+    """Wait until a process that is about to end has done so, whoever its parent is; a zombie has."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(0.02)
 
 
 def end(process: psutil.Process | subprocess.Popen[bytes], patience_s: float) -> None:
