@@ -21,7 +21,7 @@ SPARK_POINTS = 60
 _LABELS: dict[str, str] = {
     "f1_score": "F1",
     "f1_score_rolling_7d": "F1, rolling 7 days",
-    "rmse": "RMSE, rolling 7 days",
+    "rmse": "RMSE",
     "latency_p99_ms": "Latency p99",
     "error_rate": "Error rate",
     "throughput_per_s": "Throughput",
@@ -92,7 +92,7 @@ class Board:
 
 def _remember(earlier: Tile | None, tile: Tile) -> Tile:
     """Keep an earlier start of the same state, which the series no longer reach back to."""
-    if earlier is not None and earlier.state == tile.state and tile.open_start and earlier.since < tile.since:
+    if earlier is not None and earlier.state == tile.state and tile.open_start and earlier.since <= tile.since:
         return replace(tile, since=earlier.since, open_start=earlier.open_start)
     return tile
 
@@ -100,15 +100,18 @@ def _remember(earlier: Tile | None, tile: Tile) -> Tile:
 def make_tile(model: str, category: Category, series: Series, newest: int, *, stale: bool) -> Tile:
     """Return the tile of one model and category; its number is the one that is worst, or else the headline."""
     metric, dimension, points = _headline(category, series)
+    label = "RMSE, rolling 7 days" if metric == "rmse" else _LABELS.get(metric, metric)
     found = [finding for finding in _findings(category, series) if finding is not None]
     worst = max(found, key=lambda finding: finding.grade, default=None)
     if worst is not None and (worst.grade or not len(points)):
-        metric, dimension = worst.metric, worst.dimension
-        points = _series_to_show(series, metric, dimension)
+        metric, dimension, label = worst.metric, worst.dimension, _LABELS[worst.metric]
+        # The windows that were judged: seven days together may still look well.
+        points = states.judged_window(series, metric, dimension)
+        points = points if len(points) else _series_to_show(series, metric, dimension)
     if not len(points):
         return Tile(model, category, State.NO_DATA, _NOTHING[category], "\u2013", "", "", 0, False, (), newest)
     text = number(float(points.value[-1]), style_of(metric))
-    label = _LABELS.get(metric, metric) + (f" \u00b7 {dimension.partition('=')[2]}" if dimension else "")
+    label += f" \u00b7 {dimension.partition('=')[2]}" if dimension else ""
     spark = tuple(float(f"{value:.6g}") for value in points.value[-SPARK_POINTS:])
     tile = Tile(model, category, State.OK, label, text.number, text.unit, _note(worst, metric, points), 0, True, spark, newest)
     if stale:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import NamedTuple
 
 STYLES: dict[str, str] = {
@@ -10,6 +11,7 @@ STYLES: dict[str, str] = {
     "label_coverage": "percent",
     "conversion_rate": "percent",
     "conversion_rate_uplift": "points",
+    "conversion_rate_uplift_relative": "percent",
     "input_null_percentage": "percentage",
     "accuracy": "score",
     "precision": "score",
@@ -23,10 +25,13 @@ STYLES: dict[str, str] = {
     "revenue_per_prediction": "plain",
     "prediction_volume": "count",
     "duplicate_predictions": "count",
+    "unmatched_outcomes": "count",
     "late_events": "count",
 }
 MINUS, SPACE = "\u2212", "\u202f"
 """A real minus sign, as wide as a plus; a narrow space that does not break."""
+_WIDE = Context(prec=400, rounding=ROUND_HALF_UP)
+"""Has room for every float."""
 
 
 class Text(NamedTuple):
@@ -73,7 +78,9 @@ def age(milliseconds: float) -> str:
 
 
 def _digits(value: float, digits: int) -> str:
-    text = f"{abs(value):,.{digits}f}"
+    # As browsers round: half up, and by the digits that the number is written with, not by its binary value.
+    exact = Decimal(repr(float(abs(value)))).quantize(Decimal(1).scaleb(-digits), context=_WIDE)
+    text = f"{exact:,f}"
     return (MINUS if value < 0 and float(text.replace(",", "")) != 0 else "") + text
 
 

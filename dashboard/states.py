@@ -103,7 +103,7 @@ def above(series: Series, metric: str, dimension: str, *, warning: Limit, critic
         return Finding(metric, dimension, 0, int(points.times[0]), True, "", usual)
     sure = np.where(np.isnan(points.low), points.value, points.low)
     grades = (sure > limits[0]).astype(np.int64) + (sure > limits[1])
-    return _finding(metric, dimension, grades, points.times, text, usual)
+    return _finding(metric, dimension, grades, points.times, "above its limit" if np.isnan(usual) else text, usual)
 
 
 def below(series: Series, metric: str, dimension: str, *, warning: float, critical: float, text: str, usual: float) -> Finding | None:
