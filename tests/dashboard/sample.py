@@ -133,7 +133,8 @@ def _quality(model: SampleModel, rng: np.random.Generator, n: int, window: str, 
     yield _share("", "f1_score", f1, n)
     if window == "7d":
         yield _share("", "f1_score_rolling_7d", f1, n)
-    yield _share("", "accuracy", min(1.0, f1 + 0.03), n)
+    for metric, more in (("accuracy", 0.03), ("precision", 0.012), ("recall", -0.011)):
+        yield _share("", metric, min(1.0, max(0.0, f1 + more)), n)
     if model.kind == "multiclass":
         for digit in range(10):
             yield _share(f"class={digit}", "f1_score", float(np.clip(f1 + 0.03 - 0.008 * digit, 0, 1)), n // 10 + 1)

@@ -68,7 +68,8 @@ def test_the_browser_writes_the_same(browser: Browser) -> None:
     written = page.evaluate(
         """async ([source, values, styles]) => {
             const { number, age } = await import("data:text/javascript;base64," + source);
-            return [values.map((value) => styles.map((style) => number(value, style))), values.filter((value) => value < 1e12).map((value) => age(value * 1000))];
+            const numbers = values.map((value) => styles.map((style) => number(value, style)));
+            return [numbers, values.filter((value) => value < 1e12).map((value) => age(value * 1000))];
         }""",
         [source, values, STYLES],
     )

@@ -35,12 +35,7 @@ def test_any_order_of_states_ends_in_the_newest_state_of_each_window_of_the_span
     assert (frame.times // HOUR_MS).tolist() == list(kept)
     for metric in ("f1_score", "recall"):
         found = frame.points("", metric)
-        wanted = {
-            hour: each
-            for hour, revision in kept.items()
-            for each in state_of(hour, revision).rows
-            if each.metric == metric
-        }
+        wanted = {hour: each for hour, revision in kept.items() for each in state_of(hour, revision).rows if each.metric == metric}
         assert (found.times // HOUR_MS).tolist() == list(wanted)
         assert found.value.tolist() == [each.value for each in wanted.values()]
         assert found.n.tolist() == [each.n for each in wanted.values()]

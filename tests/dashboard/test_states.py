@@ -15,7 +15,9 @@ from tests.dashboard.messages import DAY_MS, HOUR_MS, points
 TEN_S = 10_000
 
 
-def judge_latency(values: list[float], *, usual: float | None = 100.0, n: float | list[float] = 1_000, margin: float | None = 0.0) -> Finding:
+def judge_latency(
+    values: list[float], *, usual: float | None = 100.0, n: float | list[float] = 1_000, margin: float | None = 0.0
+) -> Finding:
     """Grade p99 latencies of windows of 10 s against a day whose median is `usual`."""
     series: dict[tuple[str, str, str], Points] = {("10s", "", "latency_p99_ms"): points("10s", values, n=n, margin=margin)}
     if usual is not None:
