@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Flag
 
@@ -24,6 +24,7 @@ from pipeline.publish.topic import AcknowledgedProducer
 from pipeline.route import slices
 from pipeline.settings import PipelineSettings
 from pipeline.shard.shard import Shard
+from pipeline.shard.thread import ShardThread
 from pipeline.shard.updates import PaneUpdate
 from pipeline.source import Assignment, KafkaPartitions, Reading
 from schemas.errors import TowerError
@@ -31,6 +32,7 @@ from schemas.kafka import KafkaSettings
 
 log = logging.getLogger("tower.pipeline")
 _PUBLISHER = "publisher"
+_LOOK_EVERY = timedelta(milliseconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,69 +107,57 @@ class _Router:
 
 
 class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
-    """Runs one shard. It is opened at its first slice, since Bytewax does not tell a step its key.
+    """Hands slices to one shard, and passes on what it has committed. It is opened at its first slice, since Bytewax tells a step no key.
 
-    Between commits it emits None, a tick: by it an error of the publisher is noticed though no update comes.
+    When there is nothing to pass on it emits None, a tick: by it an error of the publisher is noticed though no update comes.
     """
 
     def __init__(self, job: Job, run: Run) -> None:
         self._job = job
         self._run = run
-        self._shard: Shard | None = None
+        self._shard: ShardThread | None = None
 
     def on_batch(self, values: list[Slice]) -> tuple[list[PaneUpdate | None], bool]:
-        """Take slices, and commit when it is time."""
-        try:
-            updates: list[PaneUpdate | None] = []
-            if self._shard is None:
-                self._shard = self._opened(values[0].shard)
-                updates.append(self._shard.unpublished())
-            for part in values:
-                self._shard.take(part)
-                if self._shard.due:
-                    updates.append(self._shard.commit())
-            return updates or [None], StatefulBatchLogic.RETAIN
-        except Exception as error:
-            self._run.failed(error)
-            raise
+        """Hand over slices."""
+        if self._shard is None:
+            self._shard = self._opened(values[0].shard)
+        for part in values:
+            self._shard.take(part)
+        return self._updates(), StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[list[PaneUpdate | None], bool]:
-        """Commit when it is time, though nothing new has come."""
-        return self._committed(StatefulBatchLogic.RETAIN)
+        """Pass on what has been committed, though nothing new has come."""
+        return self._updates(), StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[PaneUpdate | None], bool]:
-        """Commit what is left, and close."""
-        committed = self._committed(StatefulBatchLogic.DISCARD)
-        if self._shard is not None:
-            self._shard.close()
-        return committed
+        """Have the rest committed, and close."""
+        return [*self._shard.close()] if self._shard else [], StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
-        """Return when the next commit is due."""
-        due_ms = self._shard.due_at_ms if self._shard else None
-        return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, UTC)
+        """Return when to look for commits again."""
+        return datetime.now(UTC) + _LOOK_EVERY
 
     def snapshot(self) -> None:
         """Return nothing: the shard has its own store."""
         return
 
-    def _committed(self, discard: bool) -> tuple[list[PaneUpdate | None], bool]:
-        try:
-            return [self._shard.commit() if self._shard else None], discard
-        except Exception as error:
-            self._run.failed(error)
-            raise
+    def _updates(self) -> list[PaneUpdate | None]:
+        return [*(self._shard.updates() if self._shard else [])] or [None]
 
-    def _opened(self, number: int) -> Shard:
-        job = self._job
+    def _opened(self, number: int) -> ShardThread:
+        job, clock = self._job, self._run.clock
         partitions: dict[str, set[int]] = {}
         for topic, partition in job.assignment.start:
             partitions.setdefault(topic, set()).add(partition)
         frozen = {topic: frozenset(numbers) for topic, numbers in partitions.items()}
         acknowledged = acknowledged_file(job.home)
-        return Shard(
-            number, shard_folder(job.home, number), job.settings, frozen, self._run.clock, lambda: read_acknowledged(acknowledged, number)
-        )
+        try:
+            folder = shard_folder(job.home, number)
+            shard = Shard(number, folder, job.settings, frozen, clock, lambda: read_acknowledged(acknowledged, number))
+            return ShardThread(shard, clock, self._run.failed)
+        except Exception as error:
+            self._run.failed(error)
+            raise
 
 
 class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):

@@ -1,15 +1,11 @@
-"""The publisher in a thread of its own, so that neither DuckDB nor the broker holds up the shards.
-
-A few updates may wait for it; when more do, the dataflow waits, and so in the end does the source.
-"""
+"""The publisher in a thread of its own, so that neither DuckDB nor the broker holds up the shards."""
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Thread
 
+from pipeline.inbox import InboxThread
 from pipeline.publish.publisher import Publisher
 from pipeline.shard.updates import PaneUpdate
 
@@ -25,52 +21,30 @@ class _End:
 
 
 class PublisherThread:
-    """Runs a publisher. Its first error is told to `failed`, and raised by the next call."""
+    """Runs a publisher; `failed` is told of its first error, which the next call raises."""
 
     def __init__(self, publisher: Publisher, failed: Callable[[Exception], None]) -> None:
         self._publisher = publisher
-        self._failed = failed
-        self._waiting: queue.Queue[PaneUpdate | _End] = queue.Queue(_MOST_WAITING)
-        self._error: Exception | None = None
-        self._thread = Thread(target=self._run, name="publisher", daemon=True)
-        self._thread.start()
+        self._inbox: InboxThread[PaneUpdate | _End] = InboxThread("publisher", _MOST_WAITING, self._work, failed)
+        self._inbox.start()
 
     def take(self, update: PaneUpdate) -> None:
         """Hand over an update; waits while too many wait already."""
-        self._put(update)
+        self._inbox.put(update)
 
     def check(self) -> None:
         """Raise what the publisher has raised."""
-        if self._error is not None:
-            raise self._error
+        self._inbox.check()
 
     def close(self, *, drain: bool) -> None:
         """Publish what waits (all of it with `drain`), close the publisher, and wait for the thread."""
-        self._put(_End(drain))
-        self._thread.join()
-        self.check()
+        self._inbox.put(_End(drain))
+        self._inbox.join()
 
-    def _put(self, item: PaneUpdate | _End) -> None:
-        while True:
-            self.check()
-            try:
-                return self._waiting.put(item, timeout=0.5)
-            except queue.Full:
-                continue
-
-    def _run(self) -> None:
-        try:
-            while True:
-                try:
-                    item = self._waiting.get(timeout=_LOOK_EVERY_S)
-                except queue.Empty:
-                    item = None
-                if isinstance(item, _End):
-                    return self._publisher.close(drain=item.drain)
-                if item is not None:
-                    self._publisher.take(item)
-                if self._publisher.due:
-                    self._publisher.flush()
-        except Exception as error:
-            self._error = error
-            self._failed(error)
+    def _work(self) -> None:
+        while not isinstance(item := self._inbox.next_item(_LOOK_EVERY_S), _End):
+            if item is not None:
+                self._publisher.take(item)
+            if self._publisher.due:
+                self._publisher.flush()
+        self._publisher.close(drain=item.drain)

@@ -1,0 +1,64 @@
+"""A shard in a thread of its own: RocksDB works without Python's lock, so a commit goes on while the next batches are decoded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.columns import Slice
+from pipeline.inbox import InboxThread
+from pipeline.shard.shard import Shard
+from pipeline.shard.updates import PaneUpdate
+
+_MOST_WAITING = 4
+_LONGEST_WAIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The last item."""
+
+
+class ShardThread:
+    """Runs a shard. `clock` returns epoch milliseconds; `failed` is told of the first error, which the next call raises."""
+
+    def __init__(self, shard: Shard, clock: Callable[[], int], failed: Callable[[Exception], None]) -> None:
+        self._shard = shard
+        self._clock = clock
+        self._done: deque[PaneUpdate] = deque([shard.unpublished()])
+        self._inbox: InboxThread[Slice | _End] = InboxThread(f"shard-{shard.number}", _MOST_WAITING, self._work, failed)
+        self._inbox.start()
+
+    def take(self, part: Slice) -> None:
+        """Hand over a slice; waits while too many wait already."""
+        self._inbox.put(part)
+
+    def updates(self) -> list[PaneUpdate]:
+        """Return what has been committed since the last call."""
+        self._inbox.check()
+        return [self._done.popleft() for _ in range(len(self._done))]
+
+    def close(self) -> list[PaneUpdate]:
+        """Commit what waits, let go of the shard, and return the last updates."""
+        self._inbox.put(_End())
+        self._inbox.join()
+        return self.updates()
+
+    def _work(self) -> None:
+        while not isinstance(item := self._inbox.next_item(self._wait_s()), _End):
+            if item is not None:
+                self._shard.take(item)
+            if self._shard.due:
+                self._commit()
+        self._commit()
+        self._shard.close()
+
+    def _wait_s(self) -> float:
+        due_at = self._shard.due_at_ms
+        return _LONGEST_WAIT_S if due_at is None else (due_at - self._clock()) / 1000
+
+    def _commit(self) -> None:
+        update = self._shard.commit()
+        if update is not None:
+            self._done.append(update)
