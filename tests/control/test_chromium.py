@@ -34,11 +34,8 @@ def test_the_systems_chromium_is_taken_as_it_is(system: Path) -> None:
 
 
 def test_root_on_debian_installs_it(system: Path) -> None:
-    put(
-        system,
-        "apt-get",
-        f'echo "$@" >> "{system}/calls"\nif [ "$1" = install ]; then printf "" > "{system}/chromium"; /bin/chmod 755 "{system}/chromium"; fi',
-    )
+    installs = f'printf "" > "{system}/chromium"; /bin/chmod 755 "{system}/chromium"'
+    put(system, "apt-get", f'echo "$@" >> "{system}/calls"; [ "$1" = update ] || {{ {installs}; }}')
     assert chromium.ensure_chromium() == system / "chromium"
     assert (system / "calls").read_text().splitlines() == ["update", "install --yes --no-install-recommends chromium"]
 
