@@ -176,9 +176,11 @@ class Feed(threading.Thread):
             for partition in list(self._out_of_range) or list(self._positions)[:1]:
                 low, high = consumer.get_watermark_offsets(TopicPartition(METRICS, partition), timeout=_RETRY_S)
                 if partition in self._out_of_range:
-                    consumer.seek(TopicPartition(METRICS, partition, low))
                     self._positions[partition], self._ends[partition] = low, high
-                    self._out_of_range.discard(partition)
+            if self._out_of_range:
+                # Assigned anew, since a partition that has failed refuses a seek.
+                consumer.assign([TopicPartition(METRICS, partition, offset) for partition, offset in self._positions.items()])
+                self._out_of_range.clear()
         except KafkaException as error:
             self._on_error(error.args[0])
             return
