@@ -1,7 +1,7 @@
 // One chart: colours from the style sheet, the legend with values at the cursor (or the newest), and the empty state.
 import { text } from "./numbers.js";
 import { element, find, setText } from "./shell.js";
-import { full } from "./time.js";
+import { full, zoneName } from "./time.js";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -66,7 +66,7 @@ export class Chart {
       setText(band, Number.isFinite(low) && Number.isFinite(high) ? `${text(low, this.spec.style)} to ${text(high, this.spec.style)}` : "");
       if (this.at !== null && Number.isFinite(shown)) setText(this.when, full(times[index]) + (this.column("open")[index] ? ", provisional" : ""));
     }
-    if (this.at === null) setText(this.when, this.spec.range);
+    if (this.at === null) setText(this.when, `${this.spec.range}, ${zoneName(Date.now())}`);
     this.empty.hidden = any && !this.loading;
     setText(this.empty, this.loading ? "Loading\u2026" : this.spec.empty);
   }

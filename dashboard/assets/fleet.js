@@ -53,17 +53,18 @@ function drawAttention() {
   while (list.children.length < wanted.length) {
     const item = element("li");
     const link = element("a", "attention-item");
-    link.append(element("span", "badge"), element("span", "attention-where"), element("span", "attention-what"), element("span", "attention-since"));
+    link.append(element("span", "badge"), element("span", "attention-where"), element("span", "attention-what"), element("span", "attention-why"), element("span", "attention-since"));
     item.append(link);
     list.append(item);
   }
   wanted.forEach((tile, index) => {
     const link = list.children[index].firstChild;
-    const [badge, where, what, since] = link.children;
+    const [badge, where, what, why, since] = link.children;
     link.href = modelAddress(tile.model) + "#" + tile.category;
     setBadge(badge, tile.state);
     setText(where, `${tile.model} \u00b7 ${categoryName(tile.category)}`);
     setText(what, `${tile.label} ${tile.number}${tile.unit ? "\u202f" + tile.unit : ""}`);
+    setText(why, tile.note);
     setText(since, sinceText(tile.since, tile.open_start));
   });
   const count = (state) => tiles.filter((tile) => tile.state === state).length;

@@ -38,7 +38,7 @@ start((doc) => {
   const state = doc.get_model_by_name("state");
   const charts = JSON.parse(find("charts").textContent).map((spec) => new Chart(doc, spec));
   const tiles = new Map();
-  const breakdowns = ["nulls", "classes", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
+  const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
 
   const choose = () => {
@@ -65,6 +65,7 @@ start((doc) => {
     find("unknown").hidden = facts.loading || facts.known;
     for (const chart of charts) chart.facts(facts);
     for (const breakdown of breakdowns) breakdown.show(facts[breakdown.name], facts.loading);
+    find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
     setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
     setFreshness(facts.newest, facts.feed);
     follow(doc, facts.newest);

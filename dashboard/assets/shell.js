@@ -106,6 +106,9 @@ async function connected() {
   return doc;
 }
 
+// Bokeh tells of each connection and each chart without data; errors alone are worth a line.
+window.Bokeh.set_log_level("error");
+
 export const tower = (window.tower = { ticks, tickText, tick });
 
 export async function start(page) {

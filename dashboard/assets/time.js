@@ -29,6 +29,9 @@ export const full = (ms) => format({ weekday: "short", day: "numeric", month: "s
 // The time alone for today, else with its day.
 export const moment = (ms) => (day(ms) === day(Date.now()) ? clock(ms) : `${day(ms)}, ${clock(ms)}`);
 
+// The zone's short name at that time: UTC, CET, GMT+5:30.
+export const zoneName = (ms) => format({ timeZoneName: "short" }).formatToParts(ms).find((part) => part.type === "timeZoneName").value;
+
 // What to add to UTC to get the zone's wall clock at that time, in ms.
 function offset(ms) {
   const parts = Object.fromEntries(
@@ -41,7 +44,8 @@ function offset(ms) {
 
 export function ticks({ start, end }) {
   const span = end - start;
-  const step = STEPS.find((each) => span / each <= 8) ?? 30 * DAY;
+  const most = window.innerWidth < 700 ? 4 : window.innerWidth < 1300 ? 8 : 7;
+  const step = STEPS.find((each) => span / each <= most) ?? 30 * DAY;
   const found = [];
   for (let wall = Math.ceil((start + offset(start)) / step) * step; ; wall += step) {
     // Twice, since the offset at the wall clock's own time may be another one where summer time begins or ends.

@@ -19,7 +19,7 @@ from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
 from dashboard.widgets.charts import Charts
-from dashboard.widgets.specs import CHARTS, SECTION_TITLES, WINDOW_OF
+from dashboard.widgets.specs import CHARTS, SECTIONS, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -86,8 +86,9 @@ def _model_variables(scope: Scope) -> dict[str, object]:
         }
         for spec in CHARTS
     ]
+    by_name = {spec.name: spec for spec in CHARTS}
     sections = [
-        {"id": category.value, "title": title, "charts": [spec for spec in CHARTS if spec.section is category]}
-        for category, title in SECTION_TITLES.items()
+        {"id": category.value, "title": title, "columns": [[by_name[name] for name in column] for column in columns]}
+        for category, (title, columns) in SECTIONS.items()
     ]
     return {**scope._asdict(), "charts": charts, "sections": sections, "sources": list(WINDOW_OF)}

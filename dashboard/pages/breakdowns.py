@@ -1,4 +1,4 @@
-"""The lists beside the charts: nulls by feature, F1 by class, uplift by variant."""
+"""The lists beside the charts: nulls by feature, scores, F1 by class, uplift by variant."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dashboard.store import Store
 from dashboard.widgets.specs import VARIANT_SLOTS
 
 _MOST = 12
+_SCORES = {"f1_score": "F1", "precision": "Precision", "recall": "Recall", "accuracy": "Accuracy"}
 
 
 class Breakdown(msgspec.Struct, frozen=True):
@@ -27,6 +28,16 @@ def nulls_by_feature(store: Store, scope: Scope) -> list[Breakdown]:
     """Return the newest hour's null percentage of the features with most nulls."""
     rows = _newest(store, scope, "1h", "input_null_percentage", "feature=")
     return sorted(rows, key=lambda row: (-row.value, row.name))[:_MOST]
+
+
+def scores(store: Store, scope: Scope) -> list[Breakdown] | None:
+    """Return the newest seven days' scores of a classifier; None for another model."""
+    rows = []
+    for metric, name in _SCORES.items():
+        points = store.detail(scope, "7d", "", metric)
+        if len(points):
+            rows.append(_row(name, points))
+    return rows or None
 
 
 def by_class(store: Store, scope: Scope) -> list[Breakdown] | None:

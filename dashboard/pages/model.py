@@ -6,13 +6,22 @@ import msgspec
 from bokeh.document import Document
 
 from dashboard.board import Tile
-from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, uplifts, variants_of
+from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, scores, uplifts, variants_of
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
 from dashboard.widgets.charts import Charts
 from dashboard.widgets.specs import HOUR, ROLLING_SOURCE, lines_of
 
-_CLASSIFICATION, _REGRESSION = ["f1", "f1_hour"], ["error", "error_hour"]
+_NEEDS = {
+    "f1": "f1_score",
+    "f1_hour": "f1_score",
+    "error": "rmse",
+    "error_hour": "rmse",
+    "conversion": "conversion_rate",
+    "uplift": "conversion_rate",
+    "revenue": "revenue",
+}
+"""Charts that are shown only for models that have this metric."""
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +46,9 @@ class ModelFacts(msgspec.Struct, frozen=True):
     names: dict[str, str]
     hidden: list[str]
     tiles: list[Tile]
-    nulls: list[Breakdown] | None
+    scores: list[Breakdown] | None
     classes: list[Breakdown] | None
+    nulls: list[Breakdown] | None
     uplifts: list[Breakdown] | None
 
 
@@ -92,12 +102,12 @@ class ModelPage:
     def _tell(self, variants: list[str]) -> None:
         store, scope = self._services.store, self._scope
         versions, segments = store.names(scope.model)
-        rolling = {metric for _, metric in store.columns(scope, "7d")} | {metric for _, metric in store.columns(scope, "1h")}
-        hidden = _REGRESSION if "rmse" not in rolling else _CLASSIFICATION if "f1_score" not in rolling else []
+        metrics = {metric for _, metric in store.columns(scope, "7d")} | {metric for _, metric in store.columns(scope, "1h")}
+        loaded = store.is_loaded(scope)
         facts = ModelFacts(
             feed=feed_facts(self._services),
-            loading=not store.is_loaded(scope),
-            known=bool(rolling),
+            loading=not loaded,
+            known=bool(metrics),
             newest=store.models().get(scope.model, (0, 0))[0],
             model=scope.model,
             version=scope.version,
@@ -105,13 +115,20 @@ class ModelPage:
             versions=versions,
             segments=segments,
             names=_variant_names(variants),
-            hidden=hidden,
+            hidden=_hidden(metrics) if loaded else [],
             tiles=self._services.board.of(scope.model),
+            scores=scores(store, scope),
+            classes=by_class(store, scope),
             nulls=nulls_by_feature(store, scope),
-            classes=None if hidden == _CLASSIFICATION else by_class(store, scope),
-            uplifts=uplifts(store, scope),
+            uplifts=uplifts(store, scope) if "conversion_rate" in metrics or not loaded else None,
         )
         self._state.tell(facts)
+
+
+def _hidden(metrics: set[str]) -> list[str]:
+    """Return the charts that do not apply; a model without any label yet keeps that of F1, which says so."""
+    labelled = bool({"f1_score", "rmse"} & metrics)
+    return [name for name, metric in _NEEDS.items() if metric not in metrics and (labelled or metric != "f1_score")]
 
 
 def _variant_names(variants: list[str]) -> dict[str, str]:

@@ -82,9 +82,11 @@ class Charts:
         values.update(axis_line_color=None, major_tick_line_color=None)
         plot.add_layout(values, "left")
         plot.add_layout(Grid(dimension=1, ticker=ticker))
+        drawn = [renderer for line in spec.lines for renderer in self._draw(spec, line, source)]
         if spec.zero_line:
             plot.add_layout(Span(location=0, dimension="width", line_width=1.5))
-        drawn = [renderer for line in spec.lines for renderer in self._draw(spec, line, source)]
+            # A line has no part in the range of the axis; points do, even unseen ones.
+            drawn.append(self._renderer(source, LineGlyph(x="t", y="zero", line_alpha=0), 1))
         plot.update(renderers=drawn)
         main: list[DataRenderer] = [renderer for renderer in drawn if "main" in renderer.tags]
         hovered = CustomJS(args={"chart": spec.name}, code="window.tower.hover?.(chart, cb_data.geometry.x)")
@@ -97,7 +99,7 @@ class Charts:
             tops = ((line.key, 0.35, "main"), (final, 0.6, ""))
             bars = [(VBar(x="t", width=0.8 * _HOUR_MS, top=top, fill_alpha=alpha, line_color=None), kind) for top, alpha, kind in tops]
             return [self._renderer(source, bar, line.slot, kind) for bar, kind in bars]
-        width = 1.5 if spec.source == MINUTE else 2
+        width = 1.25 if spec.source == MINUTE else 2
         glyphs = [
             self._renderer(source, LineGlyph(x="t", y=line.key, line_width=1.5, line_dash=[3, 3]), line.slot, "main"),
             self._renderer(source, LineGlyph(x="t", y=final, line_width=width), line.slot),

@@ -26,7 +26,7 @@ class LiveSource:
     """The columns of one window for all charts that read it.
 
     For each line `key`: the value, `key_final` (NaN while provisional), and with a band `key_low` and `key_high`; `t` is where it
-    is drawn (epoch ms) and `open` 1 while provisional.
+    is drawn (epoch ms), `open` 1 while provisional, and `zero` 0 in the source of uplifts.
     """
 
     def __init__(self, name: str) -> None:
@@ -80,6 +80,8 @@ class LiveSource:
 
         final = changes.final[take] & ~empty if len(changes.final) else np.zeros(len(take), dtype=np.bool_)
         columns: Columns = {"t": rows.times.astype(np.float64) + shown_at(self._window), "open": np.where(final | empty, 0.0, 1.0)}
+        if self._window == "7d":
+            columns["zero"] = np.zeros(len(take))
         for line in self._lines:
             columns.update(self._line(line, changes, taken, final))
         return columns

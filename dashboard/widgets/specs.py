@@ -33,7 +33,6 @@ class ChartSpec:
 
     name: str
     title: str
-    section: Category
     source: str
     lines: tuple[Line, ...]
     empty: str
@@ -58,18 +57,16 @@ def _variants(key: str, metric: str, first: int) -> tuple[Line, ...]:
     return tuple(Line(f"{key}_{slot}", metric, "", slot + 1, band=True, variant_slot=slot) for slot in range(first, VARIANT_SLOTS))
 
 
-_P, _O, _Q, _B = Category.PERFORMANCE, Category.OPERATIONAL, Category.DATA_QUALITY, Category.BUSINESS
 _NO_LABELS, _NO_FEATURES = "No labels for this choice yet.", "No features are sent for this choice."
 _NO_PREDICTIONS = "No predictions for this choice in the last 24 hours."
 _NO_CONVERSIONS = "No conversions are reported."
 
 CHARTS: tuple[ChartSpec, ...] = (
-    ChartSpec("f1", "F1 score, rolling 7 days", _P, ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
-    ChartSpec("f1_hour", "F1 score, each hour", _P, HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS),
+    ChartSpec("f1", "F1 score, rolling 7 days", ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
+    ChartSpec("f1_hour", "F1 score, each hour", HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS),
     ChartSpec(
         "error",
         "Error of prediction, rolling 7 days",
-        _P,
         ROLLING_SOURCE,
         (Line("rmse", "rmse", "RMSE", 1, band=True), Line("mae", "mae", "MAE", 2, band=True)),
         _NO_LABELS,
@@ -78,7 +75,6 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec(
         "error_hour",
         "Error of prediction, each hour",
-        _P,
         HOUR,
         (Line("rmse", "rmse", "RMSE", 1, band=True), Line("mae", "mae", "MAE", 2, band=True)),
         _NO_LABELS,
@@ -87,7 +83,6 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec(
         "coverage",
         "Label coverage, rolling 7 days",
-        _P,
         ROLLING_SOURCE,
         (Line("coverage", "label_coverage", "Labelled", 3),),
         _NO_LABELS,
@@ -98,18 +93,16 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec(
         "latency",
         "Latency percentiles",
-        _O,
         MINUTE,
         (Line("p50", "latency_p50_ms", "p50", 3), Line("p95", "latency_p95_ms", "p95", 1), Line("p99", "latency_p99_ms", "p99", 2)),
         "No response times are sent for this choice.",
         floor=0,
     ),
-    ChartSpec("throughput", "Throughput", _O, MINUTE, (Line("rate", "throughput_per_s", "Predictions", 1),), _NO_PREDICTIONS, floor=0),
-    ChartSpec("errors", "Error rate", _O, MINUTE, (Line("errors", "error_rate", "Errors", 2, band=True),), _NO_PREDICTIONS, floor=0),
+    ChartSpec("throughput", "Throughput", MINUTE, (Line("rate", "throughput_per_s", "Predictions", 1),), _NO_PREDICTIONS, floor=0),
+    ChartSpec("errors", "Error rate", MINUTE, (Line("errors", "error_rate", "Errors", 2, band=True),), _NO_PREDICTIONS, floor=0),
     ChartSpec(
         "nulls",
         "Null inputs, all features",
-        _Q,
         MINUTE,
         (Line("nulls", "input_null_percentage", "Nulls", 1, band=True),),
         _NO_FEATURES,
@@ -118,19 +111,15 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec(
         "repeats",
         "Duplicates and late events",
-        _Q,
         HOUR,
         (Line("duplicates", "duplicate_predictions", "Duplicates", 1), Line("late", "late_events", "Late events", 2)),
         "No duplicates and no late events in seven days.",
         floor=0,
     ),
-    ChartSpec(
-        "conversion", "Conversion rate by variant", _B, HOUR, _variants("conversion", "conversion_rate", 0), _NO_CONVERSIONS, floor=0
-    ),
+    ChartSpec("conversion", "Conversion rate by variant", HOUR, _variants("conversion", "conversion_rate", 0), _NO_CONVERSIONS, floor=0),
     ChartSpec(
         "uplift",
         "Conversion uplift against control, rolling 7 days",
-        _B,
         ROLLING_SOURCE,
         _variants("uplift", "conversion_rate_uplift", 1),
         "No experiment: no variant beside control has known conversions.",
@@ -139,7 +128,6 @@ CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec(
         "revenue",
         "Revenue, each hour",
-        _B,
         HOUR,
         (Line("revenue", "revenue", "Revenue", 3),),
         "No revenue is reported.",
@@ -148,7 +136,13 @@ CHARTS: tuple[ChartSpec, ...] = (
     ),
 )
 
-SECTION_TITLES: dict[Category, str] = {_P: "Performance", _O: "Operational", _Q: "Data quality", _B: "Business"}
+SECTIONS: dict[Category, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    Category.PERFORMANCE: ("Performance", (("f1", "error", "coverage"), ("f1_hour", "error_hour"))),
+    Category.OPERATIONAL: ("Operational", (("latency",), ("throughput",), ("errors",))),
+    Category.DATA_QUALITY: ("Data quality", (("nulls",), ("repeats",), ())),
+    Category.BUSINESS: ("Business", (("conversion", "revenue"), ("uplift",))),
+}
+"""Each section's title, and its charts by name in columns from the left; lists follow in the last column."""
 
 
 def lines_of(source: str) -> list[Line]:
