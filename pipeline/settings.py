@@ -48,8 +48,8 @@ class PipelineSettings:
     processes: int = 1
     shards: int = 0
     batch_messages: int = 10_000
-    commit_interval_ms: int = 200
-    publish_interval_ms: int = 150
+    commit_interval_ms: int = 150
+    publish_interval_ms: int = 250
     export_interval_ms: int = 20_000
     allowed_lateness_ms: int = 60_000
     max_future_ms: int = 300_000

@@ -33,6 +33,11 @@ class Topic:
     retention_ms: int
 
 
+_PARTICULAR: dict[str, dict[str, str]] = {
+    DEAD_LETTERS: {"max.message.bytes": str(LARGEST_DEAD_LETTER_BYTES)},
+    # An open window is sent again and again: only segments that are closed are compacted, and the default closes one a week.
+    METRICS: {"segment.ms": "600000", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.2"},
+}
 TOPICS: tuple[Topic, ...] = (
     Topic(PREDICTIONS, "delete", 0, 7 * _DAY_MS),
     Topic(OUTCOMES, "delete", 0, 7 * _DAY_MS),
@@ -48,7 +53,7 @@ def ensure_topics(
     """Create the topics that are missing; return the names of those created.
 
     A topic that exists is accepted as it is, whatever its number of partitions; when all do, no right to create any is needed.
-    `retention_bytes` bounds the disk of a partition of the topics that are not compacted only.
+    `retention_bytes` bounds the disk of a partition of the topics that are not only compacted.
     Raises BrokerUnavailable when the broker does not answer or refuses.
     """
     try:
@@ -63,9 +68,9 @@ def ensure_topics(
             config={
                 "cleanup.policy": topic.cleanup_policy,
                 "retention.ms": str(topic.retention_ms),
-                "retention.bytes": str(retention_bytes if topic.cleanup_policy == "delete" else -1),
+                "retention.bytes": str(retention_bytes if "delete" in topic.cleanup_policy else -1),
                 "message.timestamp.type": "LogAppendTime",
-                **({"max.message.bytes": str(LARGEST_DEAD_LETTER_BYTES)} if topic.name == DEAD_LETTERS else {}),
+                **_PARTICULAR.get(topic.name, {}),
             },
         )
         for topic in TOPICS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 
@@ -18,7 +19,7 @@ DESCRIPTION = "Produces the predictions and outcomes of a scenario, by name or f
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help="a scenario by name (demo) or the path of its file")
-    parser.add_argument("--rate", type=positive, metavar="R", help="predictions per second (default: the scenario's own)")
+    parser.add_argument("--rate", type=_rate, metavar="R", help="events per second over both topics, or max (default: the scenario's own)")
     parser.add_argument("--for", type=positive, metavar="S", dest="duration_s", help="stop after so many seconds (default: never)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random (default 1)")
     parser.add_argument("--speed", type=positive, default=1.0, metavar="X", help="simulated seconds per second (default 1)")
@@ -37,6 +38,11 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return number
+
+
+def _rate(text: str) -> float:
+    """Return a number above 0, or infinity for `max`."""
+    return math.inf if text == "max" else positive(text)
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:

@@ -67,7 +67,7 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     mapping = {}
     for pair in pairs:
         field, equals, column = pair.partition("=")
-        if not equals or not field or not column:
+        if not equals or not field:
             raise ConfigurationError(f"--map {pair} is not understood", "write --map field=column, as in --map created_at=timestamp")
         mapping[field] = column
     return mapping
