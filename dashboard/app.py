@@ -35,11 +35,19 @@ def _now_ms() -> int:
 class Dashboard:
     """All that one server has: what it knows, who looks at it, and how it makes a page."""
 
-    def __init__(self, *, home: Path, kafka: KafkaSettings, settings: DashboardSettings, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path,
+        kafka: KafkaSettings,
+        settings: DashboardSettings,
+        on_loop: Callable[[Callable[[], None]], object],
+        failed: Callable[[Exception], None],
+    ) -> None:
         self.settings = settings
         self.store = Store(model_limit=settings.model_limit, open_scopes=settings.open_scopes)
         self.board = Board(self.store, stale_after_ms=settings.stale_after_ms, now_ms=_now_ms)
-        self.viewers = Viewers()
+        self.viewers = Viewers(on_loop)
         self.loader = HistoryLoader(home=home, store=self.store, changed=self.viewers.notify)
         self._feed = Feed(
             home=home,
@@ -105,7 +113,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
         errors.append(error)
         loop.add_callback(loop.stop)
 
-    dashboard = Dashboard(home=home, kafka=kafka, settings=settings, failed=failed)
+    dashboard = Dashboard(home=home, kafka=kafka, settings=settings, on_loop=loop.add_callback, failed=failed)
     assets = assets_route()
     pages = PageApplication(dashboard, assets=assets, now_ms=_now_ms)
     origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]

@@ -19,9 +19,13 @@ class Viewer:
 
 
 class Viewers:
-    """Registers pages; `notify` may be called from any thread."""
+    """Registers pages; `notify` may be called from any thread.
 
-    def __init__(self) -> None:
+    `on_loop` has a function called soon in the thread of the server's event loop.
+    """
+
+    def __init__(self, on_loop: Callable[[Callable[[], None]], object]) -> None:
+        self._on_loop = on_loop
         self._lock = threading.Lock()
         self._viewers: set[Viewer] = set()
 
@@ -43,7 +47,13 @@ class Viewers:
             self._viewers.add(viewer)
 
     def notify(self) -> None:
-        """Have each page pull soon; one that has not yet got round to it is not asked again."""
+        """Have each page pull soon; one that has not yet got round to it is not asked again.
+
+        Bokeh loses a callback that another thread gives to a document whose session is just being made, so it is the loop that gives it.
+        """
+        self._on_loop(self._ask)
+
+    def _ask(self) -> None:
         with self._lock:
             due = [viewer for viewer in self._viewers if not viewer.pending]
             for viewer in due:

@@ -44,7 +44,7 @@ function offset(ms) {
 
 export function ticks({ start, end }) {
   const span = end - start;
-  const most = window.innerWidth < 700 ? 4 : window.innerWidth < 1300 ? 8 : 7;
+  const most = window.innerWidth < 700 ? 4 : 8;
   const step = STEPS.find((each) => span / each <= most) ?? 30 * DAY;
   const found = [];
   for (let wall = Math.ceil((start + offset(start)) / step) * step; ; wall += step) {
