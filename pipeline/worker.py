@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from threading import Event as Flag
 
+import pyarrow
 from bytewax._bytewax import cluster_main, run_main
 
 from pipeline.dataflow import Job, Run, build
 from schemas.errors import BrokerUnavailable
 
 log = logging.getLogger("tower.pipeline")
+_M_ARENA_MAX = -8
 _COLLECT_AFTER = (200_000, 20, 20)
 _EPOCH = timedelta(milliseconds=100)
 """Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""
@@ -26,6 +30,7 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
     # Each batch makes tens of thousands of dicts that hold no cycles; with Python's default of 700 the collector takes a third of the time.
+    _share_one_heap()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000)
@@ -43,3 +48,12 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
             log.warning("%s", failure)  # told to stop while the broker was away: what was not sent is sent next time
             return
         raise failure from None
+
+
+def _share_one_heap() -> None:
+    """Have all threads allocate from one heap: by default each keeps what it freed to itself, a sixth of the process here."""
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
+        if mallopt is not None:
+            mallopt(_M_ARENA_MAX, 1)
