@@ -41,7 +41,10 @@ _GRADES = {0: State.OK, 1: State.WARNING, 2: State.CRITICAL}
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What a tile shows; times in epoch ms, 0 when unknown. Texts may hold names that came with the data: show them as text."""
+    """What a tile shows; times in epoch ms, 0 when unknown; `span_ms` is what the sparkline covers.
+
+    Texts may hold names that came with the data: show them as text.
+    """
 
     model: str
     category: str
@@ -54,6 +57,7 @@ class Tile:
     open_start: bool
     spark: tuple[float, ...]
     newest: int
+    span_ms: int = 0
 
 
 class Board:
@@ -92,7 +96,7 @@ class Board:
 
 def _remember(earlier: Tile | None, tile: Tile) -> Tile:
     """Keep an earlier start of the same state, which the series no longer reach back to."""
-    if earlier is not None and earlier.state == tile.state and tile.open_start and earlier.since <= tile.since:
+    if earlier is not None and earlier.state == tile.state and tile.open_start and 0 < earlier.since <= tile.since:
         return replace(tile, since=earlier.since, open_start=earlier.open_start)
     return tile
 
@@ -112,8 +116,9 @@ def make_tile(model: str, category: Category, series: Series, newest: int, *, st
         return Tile(model, category, State.NO_DATA, _NOTHING[category], "\u2013", "", "", 0, False, (), newest)
     text = number(float(points.value[-1]), style_of(metric))
     label += f" \u00b7 {dimension.partition('=')[2]}" if dimension else ""
+    span = int(points.times[-1] - points.times[-SPARK_POINTS:][0])
     spark = tuple(float(f"{value:.6g}") for value in points.value[-SPARK_POINTS:])
-    tile = Tile(model, category, State.OK, label, text.number, text.unit, _note(worst, metric, points), 0, True, spark, newest)
+    tile = Tile(model, category, State.OK, label, text.number, text.unit, _note(worst, metric, points), 0, True, spark, newest, span)
     if stale:
         return replace(tile, state=State.STALE, since=newest, open_start=False)
     if worst is None:

@@ -2,7 +2,7 @@
 
 Each rule looks at one series and grades each of its windows 0 (ok), 1 (warning) or 2 (critical),
 by the bound of the 95 % interval that speaks for the model, so that few events raise nothing. A
-grade counts once three windows in a row have at least it; one better window ends it.
+grade begins with two windows in a row that have at least it; three better ones in a row end it.
 docs/dashboard.md tells the rules to operators: change both.
 """
 
@@ -22,7 +22,9 @@ Series = Mapping[tuple[str, str, str], Points]
 
 ENOUGH = 30
 """A window with fewer events is not judged."""
-IN_A_ROW = 3
+TO_BEGIN, TO_END = 2, 3
+"""So many windows in a row begin a state, and so many better ones end it: soon seen, and no flicker."""
+_NEWEST = 5
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 _HOURS_FOR_MEDIAN = 3
@@ -55,7 +57,7 @@ def judged_window(series: Series, metric: str, dimension: str = "") -> Points:
     """Return the points with enough events of the finest window whose newest points have them."""
     for window in ("10s", "1m", "1h"):
         points = series.get((window, dimension, metric), NO_POINTS)
-        if len(points) and float(np.median(points.n[-10:])) >= ENOUGH:
+        if len(points) and float(np.median(points.n[-_NEWEST:])) >= ENOUGH:
             return points.where(points.n >= ENOUGH)
     return NO_POINTS
 
@@ -75,17 +77,19 @@ def hold(grades: Ints, times: Ints) -> tuple[int, int, bool]:
 
     `grades` and `times` (window starts) are of equal length, at least 1.
     """
-    count = len(grades)
-    if count < IN_A_ROW:
-        return 0, int(times[0]), True
-    held = np.minimum.reduce([grades[lag : count - IN_A_ROW + 1 + lag] for lag in range(IN_A_ROW)])
-    now = int(held[-1])
-    others = np.flatnonzero(held != now)
-    if not len(others):
-        return now, int(times[0]), True
-    first = int(others[-1]) + 1
-    # `held[i]` is confirmed by window i + 2. A worse grade began with the first of its three windows, a better one with the last.
-    return now, int(times[first if now > held[first - 1] else first + IN_A_ROW - 1]), False
+    current, since, open_start = 0, int(times[0]), True
+    if not grades.any():
+        return current, since, open_start
+    listed = grades.tolist()
+    for at in range(1, len(listed)):
+        worse = min(listed[at - TO_BEGIN + 1 : at + 1])
+        better = max(listed[at - TO_END + 1 : at + 1]) if at + 1 >= TO_END else current
+        if worse > current:
+            first = at - TO_BEGIN + 1
+            current, since, open_start = worse, int(times[first]), first == 0
+        elif better < current:
+            current, since, open_start = better, int(times[at - TO_END + 1]), False
+    return current, since, open_start
 
 
 Limit = tuple[float, float]
@@ -154,6 +158,6 @@ def usual_gap_ms(series: Series) -> float:
     """Return the usual time between two windows with data, from minutes or else hours; 0 when unknown."""
     for window in ("1m", "1h"):
         times = series.get((window, "", "prediction_volume"), NO_POINTS).times
-        if len(times) >= IN_A_ROW:
+        if len(times) > 2:
             return float(np.median(np.diff(times)))
     return 0.0

@@ -3,7 +3,7 @@ import { element, find, modelAddress, setBadge, setFreshness, setText, sinceText
 import { onZone } from "./time.js";
 import { categoryName, Tile } from "./tile.js";
 
-const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest"];
+const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms"];
 const GRADE = { critical: 0, warning: 1, stale: 2 };
 const rows = new Map();
 let tiles = [];

@@ -20,13 +20,16 @@ export class Tile {
     value.append(this.number, this.unit);
     this.spark = makeSpark();
     body.append(value, this.spark);
-    this.label = element("div", "tile-label");
+    const under = element("div", "tile-under");
+    this.label = element("span", "tile-label");
+    this.span = element("span", "tile-span");
+    under.append(this.label, this.span);
     this.note = element("div", "tile-note");
     const foot = element("div", "tile-foot");
     this.since = element("span", "tile-since");
     this.age = element("span", "tile-age");
     foot.append(this.since, this.age);
-    this.root.append(head, body, this.label, this.note, foot);
+    this.root.append(head, body, under, this.note, foot);
     this.link = link;
   }
 
@@ -40,6 +43,8 @@ export class Tile {
     setText(this.number, tile.number);
     setText(this.unit, tile.unit);
     setText(this.label, tile.label);
+    this.label.title = tile.label;
+    setText(this.span, tile.span_ms ? `last ${age(tile.span_ms)}` : "");
     setText(this.note, tile.note);
     this.note.title = tile.note;
     drawSpark(this.spark, tile.spark);

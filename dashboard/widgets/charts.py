@@ -29,6 +29,7 @@ from bokeh.models.glyph import Glyph
 from bokeh.models.glyphs import Line as LineGlyph
 from bokeh.models.glyphs import Scatter, VArea, VBar
 from bokeh.models.renderers import DataRenderer, GlyphRenderer
+from bokeh.transform import dodge
 
 from dashboard.widgets.source import LiveSource
 from dashboard.widgets.specs import CHARTS, MINUTE, WINDOW_OF, ChartSpec, Line
@@ -89,6 +90,9 @@ class Charts:
             drawn.append(self._renderer(source, LineGlyph(x="t", y="zero", line_alpha=0), 1))
         plot.update(renderers=drawn)
         main: list[DataRenderer] = [renderer for renderer in drawn if "main" in renderer.tags]
+        if isinstance(plot.y_range, DataRange1d):
+            # Not the bands: those of a quiet hour would make all lines flat.
+            plot.y_range.update(renderers=[renderer for renderer in drawn if "band" not in renderer.tags])
         hovered = CustomJS(args={"chart": spec.name}, code="window.tower.hover?.(chart, cb_data.geometry.x)")
         plot.add_tools(CrosshairTool(overlay=self._cursor), HoverTool(tooltips=None, mode="vline", renderers=main[:1], callback=hovered))
         return plot
@@ -97,7 +101,9 @@ class Charts:
         final = f"{line.key}_final"
         if spec.bars:
             tops = ((line.key, 0.35, "main"), (final, 0.6, ""))
-            bars = [(VBar(x="t", width=0.8 * _HOUR_MS, top=top, fill_alpha=alpha, line_color=None), kind) for top, alpha, kind in tops]
+            width = 0.8 * _HOUR_MS / len(spec.lines)
+            x = dodge("t", (spec.lines.index(line) - (len(spec.lines) - 1) / 2) * width)
+            bars = [(VBar(x=x, width=width, top=top, fill_alpha=alpha, line_color=None), kind) for top, alpha, kind in tops]
             return [self._renderer(source, bar, line.slot, kind) for bar, kind in bars]
         width = 1.25 if spec.source == MINUTE else 2
         glyphs = [
@@ -108,7 +114,9 @@ class Charts:
             ),
         ]
         if line.band:
-            glyphs.insert(0, self._renderer(source, VArea(x="t", y1=f"{line.key}_low", y2=f"{line.key}_high", fill_alpha=0.18), line.slot))
+            glyphs.insert(
+                0, self._renderer(source, VArea(x="t", y1=f"{line.key}_low", y2=f"{line.key}_high", fill_alpha=0.18), line.slot, "band")
+            )
         return glyphs
 
     def _renderer(self, source: ColumnDataSource, glyph: Glyph, slot: int, kind: str = "") -> GlyphRenderer[Glyph]:

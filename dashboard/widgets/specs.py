@@ -110,11 +110,12 @@ CHARTS: tuple[ChartSpec, ...] = (
     ),
     ChartSpec(
         "repeats",
-        "Duplicates and late events",
+        "Duplicates and late events, each hour",
         HOUR,
         (Line("duplicates", "duplicate_predictions", "Duplicates", 1), Line("late", "late_events", "Late events", 2)),
         "No duplicates and no late events in seven days.",
         floor=0,
+        bars=True,
     ),
     ChartSpec("conversion", "Conversion rate by variant", HOUR, _variants("conversion", "conversion_rate", 0), _NO_CONVERSIONS, floor=0),
     ChartSpec(
