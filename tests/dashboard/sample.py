@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +84,7 @@ def message(
     revision: int = 1,
 ) -> MetricsMessage:
     """Return one window's message; `part` of the window has gone by."""
-    rng = np.random.default_rng(abs(hash((model.name, window, start, version, segment))) % 2**32)
+    rng = np.random.default_rng(zlib.crc32(repr((model.name, window, start, version, segment)).encode()))
     length_s = WINDOW_LENGTH_MS[window] / 1000
     middle = start + WINDOW_LENGTH_MS[window] // 2
     trouble = [

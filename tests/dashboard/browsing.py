@@ -1,0 +1,70 @@
+"""A browser's visits: what a page asked for, what it complained of, and what its charts hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+from tests.dashboard.serving import Server
+
+DESKTOP_WIDTH, PHONE_WIDTH = 1440, 390
+
+
+@dataclass
+class Visitor:
+    """Pages of one browser context, all watched."""
+
+    context: BrowserContext
+    server: Server
+    hosts: set[str] = field(default_factory=set)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, *, ready: bool = True, **query: str) -> Page:
+        """Open the fleet's page, or with `model=...` that of a model."""
+        page = self.context.new_page()
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page.on("websocket", lambda socket: self.hosts.add(urlsplit(socket.url).netloc))
+        page.on("console", self.note)
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(self.server.page(**query))
+        if ready:
+            wait_ready(page)
+        return page
+
+    def note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def check(self) -> None:
+        assert self.complaints == []
+        assert self.hosts <= {urlsplit(self.server.url).netloc}
+
+
+def wait_ready(page: Page) -> None:
+    """Wait until the page has its data and its charts have been painted."""
+    page.wait_for_selector("html[data-ready=yes]", state="attached")
+    wait_loaded(page)
+
+
+def wait_loaded(page: Page) -> None:
+    """Wait until what was picked is there and painted."""
+    wait_for(page, "document.documentElement.dataset.loading !== 'yes' && Bokeh.documents[0].is_idle")
+
+
+def wait_for(page: Page, condition: str, arg: object = None) -> None:
+    """Wait for a condition in the page; asked by the clock, since a page behind another one paints nothing, and has no frames to ask in."""
+    page.wait_for_function(condition, arg=arg, polling=20)
+
+
+def column(page: Page, source: str, name: str) -> list[float | None]:
+    """Return a column of a chart's source as the browser has it; None for what is missing."""
+    script = """([source, name]) => {
+        const data = Bokeh.documents[0].get_model_by_name(source).data;
+        const values = (data instanceof Map ? data.get(name) : data[name]) ?? [];
+        return Array.from(values, (value) => (Number.isFinite(value) ? value : null));
+    }"""
+    values: list[float | None] = page.evaluate(script, [source, name])
+    return values
