@@ -1,0 +1,134 @@
+"""Pages while there is nothing, not yet everything, or no server: they say so, and go on by themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from playwright.sync_api import Page
+
+from schemas.kafka import KafkaSettings
+from schemas.metrics import MetricsMessage
+from tests.dashboard.browsing import PHONE_WIDTH, column, wait_for, wait_loaded, wait_ready
+from tests.dashboard.conftest import Visit
+from tests.dashboard.messages import MINUTE_MS, WHOLE, message, row
+from tests.dashboard.sample import CHURN, DIGITS, history, publish, starts, write_lake
+from tests.dashboard.serving import Server
+
+Topics = Callable[[int], KafkaSettings]
+TILE_NUMBER = ".tile[data-category=operational] .tile-number"
+
+
+def fresh(server: Server, topics: Topics) -> None:
+    """Stop the server and leave it with an empty topic and an empty home of its own."""
+    if server.process is not None and server.process.poll() is None:
+        server.stop()
+    topics(1)
+    server.folder = server.folder.parent / f"{server.folder.name}-next"
+    server.folder.mkdir()
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def latency(p99: float, revision: int) -> list[MetricsMessage]:
+    """The open windows of the model `churn`."""
+    now = now_ms()
+    rows = [row("latency_p99_ms", p99, 500), row("throughput_per_s", 50.0, 500), row("prediction_volume", 500, 500)]
+    windows = [("10s", start) for start in starts("10s", now - 30_000, now)] + [("1m", now // MINUTE_MS * MINUTE_MS)]
+    return [message(window, start, *rows, scope=WHOLE, revision=revision, updated_at=now, final=False) for window, start in windows]
+
+
+def test_without_models_pages_say_so_and_models_appear_by_themselves(server: Server, topics: Topics, visit: Visit) -> None:
+    fresh(server, topics)
+    server.start()
+    visitor = visit()
+    fleet, unknown = visitor.open(), visitor.open(model="churn", version="v9")
+    assert fleet.locator("#empty").is_visible()
+    assert "No models yet" in fleet.locator("#empty").inner_text()
+    assert fleet.locator("#loading").is_hidden()
+    assert fleet.locator("#all-well").is_hidden()
+    assert "no data yet" in fleet.locator("#freshness").inner_text()
+    assert "No data for this choice" in unknown.locator("#unknown").inner_text()
+    assert unknown.locator("#card-latency .empty").inner_text() == "No response times are sent for this choice."
+    assert unknown.locator("#version").input_value() == "v9"
+    publish(server.kafka, latency(100.0, 1))
+    wait_for(fleet, f"document.querySelector('{TILE_NUMBER}')?.textContent === '100'")
+    assert fleet.locator("#empty").is_hidden()
+    assert fleet.locator("#freshness-state").inner_text() == "Live"
+
+
+def boxes(page: Page, selector: str) -> dict[str, list[int]]:
+    """Return (x, y, width, height) of the visible elements of a selector, by their ids."""
+    script = """(selector) => Object.fromEntries([...document.querySelectorAll(selector)].filter((one) => one.offsetParent).map((one) => {
+        const box = one.getBoundingClientRect();
+        return [one.id || one.className, [box.x, box.y + scrollY, box.width, box.height].map(Math.round)];
+    }))"""
+    found: dict[str, list[int]] = page.evaluate(script, selector)
+    return found
+
+
+def test_while_history_is_read_pages_say_so_and_nothing_moves_when_it_comes(server: Server, topics: Topics, visit: Visit) -> None:
+    fresh(server, topics)
+    write_lake(server.home, list(history([CHURN, DIGITS], now_ms(), all_scopes=False)), offset=0)
+    server.hold.touch()
+    server.start(wait_live=False)
+    desktop, phone = visit(), visit(viewport={"width": PHONE_WIDTH, "height": 844})
+    fleet = desktop.open(ready=False)
+    fleet.wait_for_selector("html[data-ready=yes]", state="attached")
+    assert fleet.locator("#loading").is_visible()
+    assert fleet.locator("#empty").is_hidden()
+    pages = [visitor.open(ready=False, model="churn") for visitor in (desktop, phone)]
+    parts = ".section, .card, .plot, .tiles, .pickers, .top"
+    before = []
+    for page in pages:
+        page.wait_for_selector("html[data-ready=yes]", state="attached")
+        assert page.locator("#card-latency .empty").inner_text() == "Loading\u2026"
+        assert page.locator("#unknown").is_hidden()
+        before.append(boxes(page, parts))
+    server.hold.unlink()
+    for page, earlier in zip(pages, before, strict=True):
+        wait_loaded(page)
+        wait_for(page, "document.querySelectorAll('#tiles .tile').length === 4")
+        later = boxes(page, parts)
+        moved = {name: (earlier[name], box) for name, box in later.items() if name in earlier and box != earlier[name]}
+        assert moved == {}
+    wait_for(fleet, "document.querySelectorAll('.tile').length === 8")
+    assert fleet.locator("#loading").is_hidden()
+
+
+def test_a_server_that_stops_is_told_and_one_that_comes_back_is_found(server: Server, topics: Topics, visit: Visit) -> None:
+    fresh(server, topics)
+    publish(server.kafka, latency(100.0, 1))
+    server.start()
+    visitor = visit()
+    fleet, detail = visitor.open(), visitor.open(model="churn")
+    for page in (fleet, detail):
+        assert page.locator("#banner").is_hidden()
+    server.stop()
+    for page in (fleet, detail):
+        page.locator("#banner").filter(has_text="Disconnected, reconnecting").wait_for()
+        assert page.locator("#freshness-state").inner_text() == "Not live"
+    publish(server.kafka, latency(200.0, 2))
+    server.start()
+    for page in (fleet, detail):
+        wait_for(page, f"document.querySelector('{TILE_NUMBER}')?.textContent === '200'")
+        wait_ready(page)
+        assert page.locator("#banner").is_hidden()
+    wait_for(detail, "Bokeh.documents[0].get_model_by_name('minute') !== null")
+    assert column(detail, "minute", "p99")[-1] == 200.0
+    # What a browser itself says of a server that is away is no complaint of the page.
+    visitor.complaints = [each for each in visitor.complaints if "WebSocket" not in each and "ERR_CONNECTION_REFUSED" not in each]
+
+
+def test_a_kafka_that_cannot_be_reached_is_told(server: Server, topics: Topics, visit: Visit) -> None:
+    fresh(server, topics)
+    reachable, server.kafka = server.kafka, replace(server.kafka, bootstrap_servers="127.0.0.1:1")
+    server.start(wait_live=False)
+    page = visit().open()
+    page.locator("#banner").filter(has_text="Kafka cannot be reached since").wait_for()
+    assert page.locator("#freshness-state").inner_text() == "Not live"
+    server.stop()
+    server.kafka = reachable
