@@ -13,8 +13,10 @@ export class Breakdown {
   }
 
   show(rows, loading) {
-    this.root.hidden = !loading && rows === null;
+    this.root.hidden = rows === null;
     if (rows === null) return;
+    // Keeps its room while the rows of another choice are on their way.
+    this.root.style.minHeight = loading ? `${this.root.offsetHeight}px` : "";
     this.empty.hidden = rows.length > 0;
     setText(this.empty, loading ? "Loading\u2026" : this.root.dataset.empty);
     while (this.list.children.length > rows.length) this.list.lastChild.remove();

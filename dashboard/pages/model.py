@@ -22,6 +22,8 @@ _NEEDS = {
     "revenue": "revenue",
 }
 """Charts that are shown only for models that have this metric."""
+_ASSUMED = {"f1_score", "conversion_rate", "revenue"}
+"""What a model is taken to have while nothing is known of it."""
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +62,9 @@ class ModelPage:
         self._scope = scope
         self._sources = charts.sources
         self._state = PageState(name="state")
+        # What the page has room for until the history of what is picked has come: as before, so that nothing moves twice.
+        self._metrics = {metric for _, _, metric in services.store.fleet(scope.model)} or _ASSUMED
+        self._has_classes = False
         self._open(scope)
         self.pull()
         # Frozen, the document follows its models' references once, not after each root.
@@ -104,6 +109,9 @@ class ModelPage:
         versions, segments = store.names(scope.model)
         metrics = {metric for _, metric in store.columns(scope, "7d")} | {metric for _, metric in store.columns(scope, "1h")}
         loaded = store.is_loaded(scope)
+        classes = by_class(store, scope)
+        if loaded:
+            self._metrics, self._has_classes = metrics, classes is not None
         facts = ModelFacts(
             feed=feed_facts(self._services),
             loading=not loaded,
@@ -115,12 +123,12 @@ class ModelPage:
             versions=versions,
             segments=segments,
             names=_variant_names(variants),
-            hidden=_hidden(metrics) if loaded else [],
+            hidden=_hidden(self._metrics),
             tiles=self._services.board.of(scope.model),
             scores=scores(store, scope),
-            classes=by_class(store, scope),
+            classes=classes if loaded else [] if self._has_classes else None,
             nulls=nulls_by_feature(store, scope),
-            uplifts=uplifts(store, scope) if "conversion_rate" in metrics or not loaded else None,
+            uplifts=uplifts(store, scope) if "conversion_rate" in self._metrics else None,
         )
         self._state.tell(facts)
 

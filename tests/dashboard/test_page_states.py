@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from schemas.kafka import KafkaSettings
 from schemas.metrics import MetricsMessage
-from tests.dashboard.browsing import PHONE_WIDTH, column, wait_for, wait_loaded, wait_ready
+from tests.dashboard.browsing import column, wait_for, wait_loaded, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import MINUTE_MS, WHOLE, message, row
 from tests.dashboard.sample import CHURN, DIGITS, history, publish, starts, write_lake
@@ -60,6 +60,14 @@ def test_without_models_pages_say_so_and_models_appear_by_themselves(server: Ser
     assert fleet.locator("#freshness-state").inner_text() == "Live"
 
 
+PARTS = ".section, .chart, .plot, .tiles, .pickers, .top"
+
+
+def moved(before: dict[str, list[int]], after: dict[str, list[int]]) -> dict[str, tuple[list[int] | None, list[int] | None]]:
+    """Return what is elsewhere, or of another size, than before."""
+    return {name: (before.get(name), after.get(name)) for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
 def boxes(page: Page, selector: str) -> dict[str, list[int]]:
     """Return (x, y, width, height) of the visible elements of a selector, by their ids."""
     script = """(selector) => Object.fromEntries([...document.querySelectorAll(selector)].filter((one) => one.offsetParent).map((one) => {
@@ -75,28 +83,38 @@ def test_while_history_is_read_pages_say_so_and_nothing_moves_when_it_comes(serv
     write_lake(server.home, list(history([CHURN, DIGITS], now_ms(), all_scopes=False)), offset=0)
     server.hold.touch()
     server.start(wait_live=False)
-    desktop, phone = visit(), visit(viewport={"width": PHONE_WIDTH, "height": 844})
-    fleet = desktop.open(ready=False)
+    visitor = visit()
+    fleet = visitor.open(ready=False)
     fleet.wait_for_selector("html[data-ready=yes]", state="attached")
     assert fleet.locator("#loading").is_visible()
     assert fleet.locator("#empty").is_hidden()
-    pages = [visitor.open(ready=False, model="churn") for visitor in (desktop, phone)]
-    parts = ".section, .card, .plot, .tiles, .pickers, .top"
-    before = []
-    for page in pages:
-        page.wait_for_selector("html[data-ready=yes]", state="attached")
-        assert page.locator("#card-latency .empty").inner_text() == "Loading\u2026"
-        assert page.locator("#unknown").is_hidden()
-        before.append(boxes(page, parts))
+    page = visitor.open(ready=False, model="churn")
+    page.wait_for_selector("html[data-ready=yes]", state="attached")
+    assert page.locator("#card-latency .empty").inner_text() == "Loading\u2026"
+    assert page.locator("#unknown").is_hidden()
+    before = boxes(page, PARTS)
     server.hold.unlink()
-    for page, earlier in zip(pages, before, strict=True):
-        wait_loaded(page)
-        wait_for(page, "document.querySelectorAll('#tiles .tile').length === 4")
-        later = boxes(page, parts)
-        moved = {name: (earlier[name], box) for name, box in later.items() if name in earlier and box != earlier[name]}
-        assert moved == {}
+    wait_loaded(page)
+    wait_for(page, "document.querySelectorAll('#tiles .tile').length === 4")
+    assert moved(before, boxes(page, PARTS)) == {}
     wait_for(fleet, "document.querySelectorAll('.tile').length === 8")
     assert fleet.locator("#loading").is_hidden()
+
+
+def test_picking_another_choice_moves_nothing_while_it_is_read(server: Server, topics: Topics, visit: Visit) -> None:
+    fresh(server, topics)
+    write_lake(server.home, list(history([replace(DIGITS, versions=("v1",), segments=())], now_ms())), offset=0)
+    server.start()
+    page = visit().open(model="digits")
+    before = boxes(page, PARTS)
+    server.hold.touch()
+    page.select_option("#version", "v1")
+    wait_for(page, "JSON.parse(Bokeh.documents[0].get_model_by_name('state').facts).version === 'v1'")
+    assert page.locator("#card-latency .empty").inner_text() == "Loading\u2026"
+    assert moved(before, boxes(page, PARTS)) == {}
+    server.hold.unlink()
+    wait_loaded(page)
+    assert moved(before, boxes(page, PARTS)) == {}
 
 
 def test_a_server_that_stops_is_told_and_one_that_comes_back_is_found(server: Server, topics: Topics, visit: Visit) -> None:
