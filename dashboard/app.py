@@ -106,6 +106,8 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
     """
     # Scripts come from this server alone; set before any page is made.
     os.environ["BOKEH_RESOURCES"] = "server"
+    # Each new page would be searched for mistakes in its making, on the event loop: most of the time that a page takes.
+    os.environ["BOKEH_VALIDATE_DOC"] = "false"
     loop = IOLoop(make_current=False, asyncio_loop=asyncio.new_event_loop())
     errors: list[Exception] = []
 
