@@ -48,6 +48,8 @@ _HOURLY = WINDOWS.index("1h")
 _PANES_AT_ONCE = 4_000
 _ENDED_PANES_AT_ONCE = 500
 _ENDED_BUDGET_S = 0.2
+_BACKLOG_INTERVAL_MS = 1_500
+"""While events of the past are read, nobody waits for windows that will change again at once."""
 _ROLLING_BUDGET_S = 0.1
 _ROLLING_AT_ONCE = 336
 _ROLLING_REST_MS = 30_000
@@ -164,7 +166,9 @@ class Publisher:
         self._forget_past_retention()
         # Publishing takes at most half of the thread's time: under load the panes just change more often in between.
         finished = time.monotonic()
-        self._next_flush_s = finished + max(self._settings.publish_interval_ms / 1000, finished - started)
+        behind = moment.now - self._newest > self._settings.allowed_lateness_ms
+        interval_ms = _BACKLOG_INTERVAL_MS if behind else self._settings.publish_interval_ms
+        self._next_flush_s = finished + max(interval_ms / 1000, finished - started)
 
     def close(self, *, drain: bool) -> None:
         """Publish (all, with `drain`), export, and let go of everything."""
