@@ -44,6 +44,7 @@ function offset(ms) {
 
 export function ticks({ start, end }) {
   const span = end - start;
+  if (!Number.isFinite(span)) return [];  // a range without data yet has no ends, and no tick would ever lie beyond them
   const most = window.innerWidth < 700 ? 4 : 8;
   const step = STEPS.find((each) => span / each <= most) ?? 30 * DAY;
   const found = [];
