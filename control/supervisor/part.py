@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from control.lifeline import VARIABLE
+from control.supervisor.deferring import interrupts_deferred
 from control.supervisor.logs import last_line, open_log
 
 _HEALTHY_AFTER_S = 30.0
@@ -48,20 +49,21 @@ class Part:
 
     def start(self) -> None:
         """Start the process in a group of its own: a Ctrl-C in the terminal reaches the supervisor alone."""
-        reader, self._lifeline = os.pipe()
-        try:
-            with open_log(self.log) as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "control", *self.spec.arguments],
-                    env={**self._environment, "PYTHONPATH": str(self._root), "PYTHONUNBUFFERED": "1", VARIABLE: str(reader)},
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(reader,),
-                    process_group=0,
-                )
-        finally:
-            os.close(reader)
+        with interrupts_deferred():
+            reader, self._lifeline = os.pipe()
+            try:
+                with open_log(self.log) as log:
+                    self._process = subprocess.Popen(
+                        [sys.executable, "-P", "-m", "control", *self.spec.arguments],
+                        env={**self._environment, "PYTHONPATH": str(self._root), "PYTHONUNBUFFERED": "1", VARIABLE: str(reader)},
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        pass_fds=(reader,),
+                        process_group=0,
+                    )
+            finally:
+                os.close(reader)
         self._started = time.monotonic()
 
     @property

@@ -52,8 +52,9 @@ class Supervisor:
         # Its errors go to its log, where there is room for the traceback.
         arguments = (*spec.arguments, *self._flags, *(() if "--debug" in self._flags else ("--debug",)))
         part = Part(PartSpec(spec.name, arguments, spec.repeats), log, self._root, self._environment)
-        part.start()
+        # Known before it runs: a stop that comes in between finds it.
         self._parts.append(part)
+        part.start()
         if show:
             self._followers[spec.name] = (LogFollower(log), show)
         return part

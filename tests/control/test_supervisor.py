@@ -7,12 +7,18 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from control.cli import ROOT
+from control.console import Console
+from control.supervisor.part import PartSpec
+from control.supervisor.supervisor import Supervisor
 from tests.control.command_line import start_tower, tower
 from tests.waiting import wait_until
 
@@ -32,6 +38,11 @@ def processes_of(home: Path) -> dict[int, str]:
 def part(home: Path, name: str) -> int:
     """Return the pid of a part, 0 when there is none."""
     return next((pid for pid, line in processes_of(home).items() if f"-m control {name}" in line), 0)
+
+
+def supervisor(home: Path) -> Supervisor:
+    environment = {**os.environ, "TOWER_HOME": str(home)}
+    return Supervisor(home=home, root=ROOT, flags=[], environment=environment, console=Console(sys.stdout))
 
 
 def free_port() -> str:
@@ -130,6 +141,28 @@ def test_a_stop_during_the_start_is_clean_too(tmp_path: Path, start: Callable[..
         if (tmp_path / "run" / "history.json").exists()
         else True
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_moment_of_a_start_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The interrupt comes when the process runs already and `Popen` has not yet returned."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            begun.append(self)
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), supervisor(tmp_path) as parts:
+            parts.start(PartSpec("pipeline", ("pipeline",)))
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+    assert [one.returncode is not None for one in begun] == [True]
 
 
 @pytest.mark.slow
