@@ -1,4 +1,4 @@
-"""Kafka's jars: downloaded once into the user's cache folder, and used only when their SHA-256 is the committed one."""
+"""Jars, Kafka's and others: downloaded once into the user's cache folder, and used only when their SHA-256 is the committed one."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class Jar(msgspec.Struct, frozen=True):
 
 
 class JarLock(msgspec.Struct, frozen=True):
-    """The committed lock: which Kafka, and every jar on its class path."""
+    """A committed lock: what it is of, which version, and every jar on its class path."""
 
-    kafka_version: str
+    version: str
     jars: list[Jar]
+    name: str = "Kafka"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def user_cache(environment: Mapping[str, str]) -> Path:
 
 
 def jar_folder(cache: Path, lock: JarLock) -> Path:
-    """Return the folder of this Kafka's jars."""
-    return cache / f"kafka-{lock.kafka_version}"
+    """Return the folder of a lock's jars."""
+    return cache / f"{lock.name.lower().replace(' ', '-')}-{lock.version}"
 
 
 def sha256_of(path: Path) -> str:
@@ -86,7 +87,7 @@ def checked_jars(cache: Path, lock: JarLock) -> list[Path]:
     for jar in lock.jars:
         path = folder / jar.file_name
         if not path.is_file():
-            raise TowerError(f"Kafka's jar {path} is missing", "start any ./tower command that needs Kafka to download it again")
+            raise TowerError(f"{lock.name}'s jar {path} is missing", "start any command that needs it to download it again")
         _refuse_unless_locked(jar, path)
     return [folder / jar.file_name for jar in lock.jars]
 
@@ -111,11 +112,11 @@ def ensure_jars(cache: Path, lock: JarLock, report: Callable[[Progress], None]) 
         fcntl.flock(mutex, fcntl.LOCK_EX)
         missing = [jar for jar in lock.jars if not (folder / jar.file_name).is_file()]
         if missing:
-            _download_all(missing, folder, report)
+            _download_all(lock.name, missing, folder, report)
     return checked_jars(cache, lock)
 
 
-def _download_all(missing: list[Jar], folder: Path, report: Callable[[Progress], None]) -> None:
+def _download_all(name: str, missing: list[Jar], folder: Path, report: Callable[[Progress], None]) -> None:
     total = sum(jar.size for jar in missing)
     jars_done = bytes_done = 0
     report(Progress(0, len(missing), 0, total))
@@ -123,7 +124,7 @@ def _download_all(missing: list[Jar], folder: Path, report: Callable[[Progress],
         tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as staging,
         ThreadPoolExecutor(_PARALLEL_DOWNLOADS, thread_name_prefix="jar") as pool,
     ):
-        downloads = {pool.submit(_download, jar, Path(staging), folder): jar for jar in missing}
+        downloads = {pool.submit(_download, name, jar, Path(staging), folder): jar for jar in missing}
         try:
             for download in as_completed(downloads):
                 download.result()
@@ -134,7 +135,7 @@ def _download_all(missing: list[Jar], folder: Path, report: Callable[[Progress],
             pool.shutdown(cancel_futures=True)
 
 
-def _download(jar: Jar, staging: Path, folder: Path) -> None:
+def _download(name: str, jar: Jar, staging: Path, folder: Path) -> None:
     """Download one jar beside its place, check it, and only then put it there."""
     # Imported here: it costs 0.3 s, and only the first run needs it.
     import requests
@@ -147,16 +148,16 @@ def _download(jar: Jar, staging: Path, folder: Path) -> None:
         downloaded = context.resolver.download(artifact)
     except requests.RequestException as error:
         raise TowerError(
-            f"Kafka could not be downloaded: no connection to Maven Central ({type(error).__name__} at {jar.file_name})",
+            f"{name} could not be downloaded: no connection to Maven Central ({type(error).__name__} at {jar.file_name})",
             "check the network and run again; what is already there is kept",
         ) from error
     except RuntimeError as error:
         raise TowerError(
-            f"Kafka could not be downloaded: Maven Central does not serve {jar.file_name}",
+            f"{name} could not be downloaded: Maven Central does not serve {jar.file_name}",
             "check the network (a proxy may be answering) and run again; what is already there is kept",
         ) from error
     if downloaded is None:
-        raise TowerError(f"Kafka could not be downloaded: {jar.file_name} did not arrive", "check the network and run again")
+        raise TowerError(f"{name} could not be downloaded: {jar.file_name} did not arrive", "check the network and run again")
     _refuse_unless_locked(jar, downloaded)
     os.replace(downloaded, folder / jar.file_name)
 

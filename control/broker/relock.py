@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from jgo.maven import MavenContext
+from jgo.maven import Artifact, MavenContext
 
 from control.broker.jars import LOCK_FILE, Jar, JarLock, sha256_of
 
@@ -24,16 +24,31 @@ def resolve(kafka_version: str, repository: Path) -> JarLock:
     Kafka logs through slf4j, and its POM names no binding to Log4j: the one of the same version is added, without its dependencies.
     """
     context = MavenContext(repo_cache=repository, timeout=60)
-    kafka = context.create_dependency(f"org.apache.kafka:kafka_{_SCALA}:{kafka_version}")
-    inputs, transitive = context.resolver.resolve([kafka])
-    artifacts = [dependency.artifact for dependency in inputs + transitive]
+    artifacts = class_path(context, [f"org.apache.kafka:kafka_{_SCALA}:{kafka_version}"])
     logging_version = next(artifact.version for artifact in artifacts if artifact.artifactId == _LOGGING_API)
     artifacts.append(context.project(_LOGGING_GROUP, _LOGGING_BINDING).at_version(logging_version).artifact())
+    return JarLock(kafka_version, locked(artifacts))
+
+
+def class_path(context: MavenContext, coordinates: list[str]) -> list[Artifact]:
+    """Return the artifacts named as `group:artifact:version`, and all that they need to run."""
+    inputs, transitive = context.resolver.resolve([context.create_dependency(each) for each in coordinates])
+    return [dependency.artifact for dependency in inputs + transitive]
+
+
+def locked(artifacts: list[Artifact]) -> list[Jar]:
+    """Return the lock's entries of artifacts, which are downloaded for it."""
     jars = []
     for artifact in sorted(artifacts, key=lambda one: (one.groupId, one.artifactId)):
         path = artifact.resolve()
         jars.append(Jar(artifact.groupId, artifact.artifactId, artifact.version, sha256_of(path), path.stat().st_size))
-    return JarLock(kafka_version, jars)
+    return jars
+
+
+def write_lock(path: Path, lock: JarLock) -> None:
+    """Write the lock's file, and say what is in it."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(lock), indent=2) + b"\n")
+    print(f"{path.name}: {lock.name} {lock.version}, {len(lock.jars)} jars, {sum(jar.size for jar in lock.jars) / 1e6:.1f} MB")
 
 
 def main(arguments: list[str]) -> int:
@@ -43,8 +58,7 @@ def main(arguments: list[str]) -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         lock = resolve(arguments[0], Path(folder))
-    LOCK_FILE.write_bytes(msgspec.json.format(msgspec.json.encode(lock), indent=2) + b"\n")
-    print(f"{LOCK_FILE.name}: Kafka {lock.kafka_version}, {len(lock.jars)} jars, {sum(jar.size for jar in lock.jars) / 1e6:.1f} MB")
+    write_lock(LOCK_FILE, lock)
     return 0
 
 

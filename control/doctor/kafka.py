@@ -32,12 +32,12 @@ def check_jars(cache: Path) -> Finding:
     lock = read_lock()
     folder = jar_folder(cache, lock)
     if not folder.exists():
-        return Finding("kafka jars", True, f"Kafka {lock.kafka_version} is downloaded when it is first needed")
+        return Finding("kafka jars", True, f"Kafka {lock.version} is downloaded when it is first needed")
     try:
         jars = checked_jars(cache, lock)
     except TowerError as error:
         return Finding("kafka jars", False, error.what, error.mend)
-    return Finding("kafka jars", True, f"Kafka {lock.kafka_version}, {len(jars)} jars as locked")
+    return Finding("kafka jars", True, f"Kafka {lock.version}, {len(jars)} jars as locked")
 
 
 def check_embedded(home: Path) -> tuple[Finding, str]:

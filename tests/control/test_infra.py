@@ -98,7 +98,7 @@ def test_the_dashboards_port_is_the_same_everywhere(compose: dict[str, Any]) -> 
 
 def test_kafka_is_the_version_and_has_the_settings_of_the_embedded_one(compose: dict[str, Any]) -> None:
     service = compose["services"]["kafka"]
-    assert service["image"] == f"apache/kafka:{read_lock().kafka_version}"
+    assert service["image"] == f"apache/kafka:{read_lock().version}"
     embedded = dict(line.split("=", 1) for line in server_properties(BrokerSettings(), Ports(9092, 9093)).splitlines())
     named = {name.removeprefix("KAFKA_").lower().replace("_", "."): value for name, value in service["environment"].items()}
     # What Docker decides: where it listens, and where its log lies; the heap is no property of the server.
