@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,10 @@ class Run:
         self.failures.append(error)
         if not isinstance(error, TowerError):
             log.error("a step of the dataflow failed", exc_info=error)
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def shard_folder(home: Path, shard: int) -> Path:
@@ -145,7 +150,7 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
         return [*(self._shard.updates() if self._shard else [])] or [None]
 
     def _opened(self, number: int) -> ShardThread:
-        job, clock = self._job, self._run.clock
+        job = self._job
         partitions: dict[str, set[int]] = {}
         for topic, partition in job.assignment.start:
             partitions.setdefault(topic, set()).add(partition)
@@ -153,8 +158,8 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
         acknowledged = acknowledged_file(job.home)
         try:
             folder = shard_folder(job.home, number)
-            shard = Shard(number, folder, job.settings, frozen, clock, lambda: read_acknowledged(acknowledged, number))
-            return ShardThread(shard, clock, self._run.failed)
+            shard = Shard(number, folder, job.settings, frozen, _monotonic_ms, lambda: read_acknowledged(acknowledged, number))
+            return ShardThread(shard, _monotonic_ms, self._run.failed)
         except Exception as error:
             self._run.failed(error)
             raise

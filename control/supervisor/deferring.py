@@ -26,7 +26,7 @@ def interrupts_deferred() -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
 
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    before = {int(number): signal.signal(number, note) for number in _SIGNALS}
     try:
         yield
     finally:

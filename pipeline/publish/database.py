@@ -46,6 +46,11 @@ class MetricsDatabase:
         """Drop the rows of each window that end at or before its time."""
         return self._thread.submit(self._forget, dict(oldest_ends))
 
+    def newest_revision(self) -> int:
+        """Return the largest revision of all rows; 0 when there are none."""
+        found = self._connection.execute(f"SELECT max(revision) FROM {TABLE}").fetchall()
+        return int(found[0][0] or 0)
+
     def reader(self) -> duckdb.DuckDBPyConnection:
         """Return a connection for another thread, which sees what has been committed."""
         return self._connection.cursor()

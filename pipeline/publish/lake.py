@@ -6,6 +6,7 @@ connection, so that publishing goes on meanwhile.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -20,14 +21,17 @@ import orjson
 from pipeline.cells import Keys
 from pipeline.panes import WINDOWS, pane_start_ms, pane_window
 from pipeline.publish.database import TABLE
+from schemas.errors import TowerError
 from schemas.lake import WIDE_COLUMNS, export_manifest, metrics_folder
 
+log = logging.getLogger("tower.pipeline")
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 BUCKET_MS = {"10s": _HOUR_MS, "1m": 6 * _HOUR_MS, "1h": 30 * _DAY_MS, "1d": 365 * _DAY_MS, "7d": 7 * _DAY_MS}
 """How much time one file of each window holds."""
 _BUCKET_OF_WINDOW = np.array([BUCKET_MS[name] for name in WINDOWS], dtype=np.int64)
 _STORED = ", ".join(f'"{name}"' for name in WIDE_COLUMNS if name != "window")
+_DISK_ERRORS = (OSError, duckdb.IOException)
 Bucket = tuple[str, int]
 
 
@@ -50,27 +54,34 @@ class LakeExport:
         self._thread = ThreadPoolExecutor(1, "lake-export")
         self._running: Future[None] | None = None
         self._changed: set[Bucket] = self._behind()
-        self.started_ms = 0
+        self._exporting: set[Bucket] = set()
+        self._started_s = -math.inf
         self._until_s = math.inf
 
     def changed(self, panes: Keys) -> None:
         """Note that the rows of panes have changed."""
         self._changed |= buckets_of(panes)
 
-    @property
-    def idle(self) -> bool:
-        """Whether no export is under way; raises what the last one raised."""
+    def due(self, interval_s: float) -> bool:
+        """Say whether none is under way and the last one began so long ago. One that the disk did not take is done again."""
         if self._running is not None and self._running.done():
-            self._running.result()
+            try:
+                self._running.result()
+            except _DISK_ERRORS as error:
+                self._changed |= self._exporting
+                log.warning(
+                    "the metrics could not be exported to %s: %s; going on, and trying again in %g s", self._folder, error, interval_s
+                )
             self._running = None
-        return self._running is None
+        return self._running is None and time.monotonic() - self._started_s >= interval_s
 
     def start(self, offsets: Mapping[int, int], revision: int, newest: int, oldest_end: Mapping[str, int]) -> None:
         """Export what has changed. `offsets` of the topic and `revision` are contained; windows that end by `oldest_end` are not."""
         changed, self._changed = self._changed, set()
-        self.started_ms = self._clock()
+        self._exporting = set(changed)
+        self._started_s = time.monotonic()
         manifest = {
-            "exported_at": self.started_ms,
+            "exported_at": self._clock(),
             "offsets": {str(partition): offset for partition, offset in offsets.items()} or self._manifest().get("offsets", {}),
             "newest_event_time": newest,
             "revision": revision,
@@ -78,11 +89,16 @@ class LakeExport:
         self._running = self._thread.submit(self._export, changed, manifest, dict(oldest_end))
 
     def finish(self, within_s: float = math.inf) -> None:
-        """Wait until the export under way is done, or given up after `within_s` seconds."""
+        """Wait until the export under way is done, or given up after `within_s` seconds. TowerError: the disk did not take it."""
         self._until_s = time.monotonic() + within_s
         if self._running is not None:
-            self._running.result()
-            self._running = None
+            running, self._running = self._running, None
+            try:
+                running.result()
+            except _DISK_ERRORS as error:
+                raise TowerError(
+                    f"the metrics could not be exported to {self._folder}: {error}", "free disk space and start again"
+                ) from error
 
     def close(self, within_s: float = math.inf) -> None:
         """Finish, and let go of the thread."""
@@ -109,12 +125,16 @@ class LakeExport:
         beside = file.with_suffix(".writing")
         text = str(beside).replace("'", "''")
         bounds = f"make_timestamptz({start} * 1000) AND window_start < make_timestamptz({start + BUCKET_MS[window]} * 1000)"
-        rows = self._connection.execute(
-            f"""COPY (SELECT {_STORED} FROM {TABLE}
-                      WHERE "window" = '{window}' AND window_start >= {bounds} AND window_end > make_timestamptz({oldest_end} * 1000)
-                      ORDER BY model, model_version, segment, window_start)
-                TO '{text}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"""
-        ).fetchone()
+        try:
+            rows = self._connection.execute(
+                f"""COPY (SELECT {_STORED} FROM {TABLE}
+                          WHERE "window" = '{window}' AND window_start >= {bounds} AND window_end > make_timestamptz({oldest_end} * 1000)
+                          ORDER BY model, model_version, segment, window_start)
+                    TO '{text}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"""
+            ).fetchone()
+        except _DISK_ERRORS:
+            beside.unlink(missing_ok=True)  # on a full disk each byte counts
+            raise
         if rows and rows[0]:
             os.replace(beside, file)
         else:

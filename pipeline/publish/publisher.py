@@ -52,7 +52,7 @@ _BACKLOG_INTERVAL_MS = 1_500
 """While events of the past are read, nobody waits for windows that will change again at once."""
 _ROLLING_BUDGET_S = 0.1
 _ROLLING_AT_ONCE = 336
-_ROLLING_REST_MS = 30_000
+_ROLLING_REST_S = 30.0
 """Rolling windows that have ended are published again at most this often: one late label touches 168 of them."""
 _LAST_EXPORT_S = 1.5
 """How long a run that is told to stop goes on exporting: it must be gone within 5 s."""
@@ -75,6 +75,7 @@ class Publisher:
         self._clock = clock
         self._state = PublisherState(publisher_folder(home), shards)
         self._database = MetricsDatabase(home / "tower.duckdb")
+        self._state.follow_revision(self._database.newest_revision())
         self._lake = LakeExport(home, self._database.reader(), clock)
         self._producer = AcknowledgedProducer(kafka, keep_waiting)
         self._acknowledged_file = acknowledged_file(home)
@@ -89,10 +90,10 @@ class Publisher:
         self._open_rolling = OpenRolling()
         if self._database.made_anew:
             self._publish_anew()
-        self._rolling_done_ms: dict[int, int] = {}
+        self._rolling_done_s: dict[int, float] = {}
         self._names: tuple[int, Names] | None = None
         self._hints = Hints(settings.models, self._state.names)
-        self._progress = ProgressLog(clock)
+        self._progress = ProgressLog()
         self._writes: list[Future[None]] = []
         self._published_panes: list[Keys] = []
         self._published_rolling: dict[int, tuple[int, int]] = {}
@@ -112,7 +113,10 @@ class Publisher:
         batch, ids, _ = self._state.take(update)
         cells = Cells(self._state.names.pane_ids(update.shard, update.cells.pane), update.cells.cell, update.cells.value)
         hourly = np.sort(ids[pane_window(ids) == _HOURLY])
-        before = self._state.stored(update.shard, hourly)
+        if update.everything:
+            before, self._open_rolling = NO_CELLS, OpenRolling()
+        else:
+            before = self._state.stored(update.shard, hourly)
         self._newest = max(self._newest, update.newest_event_time)
         self._watermarks[update.shard] = max(update.watermark, self._watermarks.get(update.shard, BEGINNING))
         if self._newest > BEGINNING:
@@ -148,7 +152,7 @@ class Publisher:
             return
         started = time.monotonic()
         self._settle()
-        export_due = self._lake.idle and self._clock() - self._lake.started_ms >= self._settings.export_interval_ms
+        export_due = self._lake.due(self._settings.export_interval_ms / 1000)
         if export_due:
             self._start_export()
         if export_due or drain:
@@ -224,10 +228,11 @@ class Publisher:
             self._publish(self._open_rolling.of(scopes, self._state.merged), moment)
 
     def _publish_closed_rolling(self, moment: Moment, drain: bool) -> None:
-        until = time.monotonic() + _ROLLING_BUDGET_S
+        started = time.monotonic()
+        until = started + _ROLLING_BUDGET_S
         oldest_end = self._newest - self._settings.retention_ms[WINDOWS[ROLLING_INDEX]]
-        for scope, (first, last) in sorted(self._rolling.closed.items(), key=lambda item: self._rolling_done_ms.get(item[0], 0)):
-            rested = moment.now - self._rolling_done_ms.get(scope, 0) >= _ROLLING_REST_MS
+        for scope, (first, last) in sorted(self._rolling.closed.items(), key=lambda item: self._rolling_done_s.get(item[0], 0.0)):
+            rested = started - self._rolling_done_s.get(scope, -math.inf) >= _ROLLING_REST_S
             if not drain and (not rested or time.monotonic() > until):
                 break
             self._published_rolling[scope] = (first, last)
@@ -237,7 +242,7 @@ class Publisher:
                 end = min(start + (_ROLLING_AT_ONCE - 1) * step, last)
                 self._publish(rolling_panes(scope, start, end, self._state.merged), moment)
             self._rolling.done(scope)
-            self._rolling_done_ms[scope] = moment.now
+            self._rolling_done_s[scope] = started
 
     def _publish(self, cells: Cells, moment: Moment) -> None:
         """Send to the topic, and hand to DuckDB; `_settle` takes the marks away when both have it."""

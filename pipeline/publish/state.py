@@ -61,6 +61,8 @@ class PublisherState:
         ids = self.names.pane_ids(update.shard, shard_ids)
         keys = key_bytes(ids)
         suffix = update.shard.to_bytes(2, "big")
+        if update.everything:
+            batch.delete_all(PANES, [key for key, _ in self.store.scan(PANES) if key.endswith(suffix)])
         batch.put_all(PANES, [key + suffix for key in keys], values)
         batch.put_all(DIRTY, keys, [b""] * len(keys))
         self.sequences[update.shard] = update.sequence
@@ -86,6 +88,10 @@ class PublisherState:
             self.put_meta(batch)
             self.store.write(batch)
         return self.revision
+
+    def follow_revision(self, revision: int) -> None:
+        """Go on from `revision` where it is larger than the last one known here."""
+        self.revision = max(self.revision, revision)
 
     def put_meta(self, batch: Batch) -> None:
         """Put the shards' sequence numbers, the reserved revisions and the open rolling window into the batch."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ _RETENTION_STEP_MS = 60_000
 
 
 class Shard:
-    """Holds the state of one shard; `clock` returns epoch milliseconds, `acknowledged` the last commit that the publisher has."""
+    """Holds the state of one shard; `clock` returns milliseconds that only grow, `acknowledged` the last commit that the publisher has."""
 
     def __init__(
         self,
@@ -111,16 +112,16 @@ class Shard:
 
     def commit(self) -> PaneUpdate | None:
         """Store what has been taken; return what the publisher must know, or None when nothing has changed."""
-        read_at, self._read_at_ms = self._read_at_ms, None
-        if not self._moved or read_at is None:
+        self._read_at_ms = None
+        if not self._moved:
             return None
         started = self._clock()
-        update = self._commit(read_at)
+        update = self._commit()
         # On a backlog a commit has much to do: larger ones change each pane less often for the same rows.
         self._least_interval_ms = min(_COMMIT_SHARE * (self._clock() - started), _LONGEST_INTERVAL_MS)
         return update
 
-    def _commit(self, read_at: int) -> PaneUpdate:
+    def _commit(self) -> PaneUpdate:
         state, batch = self._state, self._state.store.batch()
         state.sequence += 1
         self._extend_model_columns()
@@ -140,22 +141,25 @@ class Shard:
         state.put_meta(batch, {times.topic: times.stored() for times in (self._watermark, self._outcome_times)})
         state.store.write(batch)
         self._predictions, self._outcomes, self._rows, self._moved = [], [], 0, False
-        return self._update(cells, names, read_at)
+        return self._update(cells, names)
 
     def unpublished(self) -> PaneUpdate:
         """Return all names, and the panes that the publisher may not have: what a shard says first after a start."""
-        cells = self._state.panes(self._state.unpublished(self._acknowledged()))
+        state, acknowledged = self._state, self._acknowledged()
+        state.meet_publisher(acknowledged)
+        everything = acknowledged < state.whole
+        cells = state.panes(state.all_panes() if everything else state.unpublished(acknowledged))
         names = {table: (0, list(self._names.table(table).items)) for table in NameTables.TABLES}
-        return self._update(cells, names, self._clock())
+        return replace(self._update(cells, names), everything=everything)
 
     def close(self) -> None:
         """Let go of the folder; what was not committed is read again next time."""
         self._state.close()
 
-    def _update(self, cells: Cells, names: dict[str, tuple[int, list[object]]], read_at: int) -> PaneUpdate:
+    def _update(self, cells: Cells, names: dict[str, tuple[int, list[object]]]) -> PaneUpdate:
         counts = dict(self._counts) | {f"folded {kind}": count for kind, count in self._names.folded.items()}
         newest = self._watermark.newest_event_time
-        return PaneUpdate(self.number, self._state.sequence, cells, names, self._watermark.value, newest, read_at, counts)
+        return PaneUpdate(self.number, self._state.sequence, cells, names, self._watermark.value, newest, counts)
 
     def _commit_rows(self, batch: Batch, expired: frozenset[bytes]) -> list[Cells]:
         predictions = joined_predictions(self._predictions) if self._predictions else None

@@ -28,6 +28,10 @@ class ShardState:
         self.sequence: int = meta.get("sequence", 0)
         self.progress: dict[Position, int] = {(topic, part): offset for topic, part, offset in meta.get("progress", [])}
         self.watermark: dict[str, Any] = meta.get("watermark", {})
+        self.forgotten: int = meta.get("forgotten", 0)
+        """Up to this commit the outbox is empty."""
+        self.whole: int = meta.get("whole", 0)
+        """A publisher that has no commit from here on is told everything."""
         self._name_counts: dict[str, int] = {}
 
     def load_names(self, names: NameTables) -> None:
@@ -51,9 +55,10 @@ class ShardState:
         return numbered
 
     def put_meta(self, batch: Batch, watermark: dict[str, Any]) -> None:
-        """Put the sequence number, the progress and the watermark into the batch."""
+        """Put how far the shard is, in Kafka and with the publisher, and the watermark into the batch."""
         progress = [(topic, partition, offset) for (topic, partition), offset in self.progress.items()]
-        batch.put(META, b"state", orjson.dumps({"sequence": self.sequence, "progress": progress, "watermark": watermark}))
+        stored = {"sequence": self.sequence, "progress": progress, "watermark": watermark, "forgotten": self.forgotten, "whole": self.whole}
+        batch.put(META, b"state", orjson.dumps(stored))
 
     def panes(self, ids: Keys) -> Cells:
         """Return the stored cells of panes; `ids` ascend."""
@@ -65,6 +70,19 @@ class ShardState:
         batch.put_all(PANES, key_bytes(ids), values)
         batch.put(OUTBOX, self.sequence.to_bytes(8, "big"), ids.astype("<u8").tobytes())
 
+    def meet_publisher(self, acknowledged: int) -> None:
+        """Compare notes with a publisher whose store holds our commits up to `acknowledged`.
+
+        A store that has lost its last writes, ours or the publisher's, was set back alone (a power cut, a copy from a backup): what
+        the other one holds is then no help, and the publisher is told everything under a number that neither has used.
+        """
+        if not self.forgotten <= acknowledged <= self.sequence:
+            self.sequence = self.whole = max(self.sequence, acknowledged) + 1
+
+    def all_panes(self) -> Keys:
+        """Return all panes, ascending."""
+        return np.frombuffer(b"".join(key for key, _ in self.store.scan(PANES)), dtype=">u8").astype(np.uint64)
+
     def unpublished(self, acknowledged: int) -> Keys:
         """Return the panes that changed in commits after `acknowledged`, ascending."""
         found = [np.frombuffer(value, dtype="<u8") for _, value in self.store.scan(OUTBOX, (acknowledged + 1).to_bytes(8, "big"))]
@@ -73,6 +91,7 @@ class ShardState:
     def forget_outbox(self, batch: Batch, acknowledged: int) -> None:
         """Drop the outbox up to the commit that the publisher has stored."""
         batch.delete_range(OUTBOX, bytes(8), (acknowledged + 1).to_bytes(8, "big"))
+        self.forgotten = max(self.forgotten, acknowledged)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -21,7 +21,7 @@ class _End:
 
 
 class ShardThread:
-    """Runs a shard. `clock` returns epoch milliseconds; `failed` is told of the first error, which the next call raises."""
+    """Runs a shard. `clock` returns milliseconds that only grow; `failed` is told of the first error, which the next call raises."""
 
     def __init__(self, shard: Shard, clock: Callable[[], int], failed: Callable[[Exception], None]) -> None:
         self._shard = shard

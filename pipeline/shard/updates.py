@@ -13,7 +13,8 @@ class PaneUpdate:
     """The whole state of each pane that a shard changed, never a difference.
 
     `cells` are in the shard's ids; `names` holds, for each table, the id of the first of the items and the items.
-    `read_at_ms` is the wall-clock time when the oldest of the rows was read. `counts` are totals since the start, for the health page.
+    `counts` are totals since the start, for the health page. With `everything` these are all panes that the shard has: what it told
+    before no longer counts.
     """
 
     shard: int
@@ -22,5 +23,5 @@ class PaneUpdate:
     names: dict[str, tuple[int, list[Any]]]
     watermark: int
     newest_event_time: int
-    read_at_ms: int
     counts: dict[str, int]
+    everything: bool = False
