@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event as Flag
-from types import FrameType
 
 from confluent_kafka.admin import AdminClient
 
 from pipeline.cluster import run_cluster
 from pipeline.dataflow import Job, shard_folder
+from pipeline.ending import Ending
 from pipeline.lock import home_lock
 from pipeline.resume import resume, shard_count
 from pipeline.settings import PipelineSettings
@@ -36,28 +35,43 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
     """
     set_up_log()
     home.mkdir(parents=True, exist_ok=True)
-    with home_lock(home), _stop_flag() as stopping:
+    ending = Ending()
+    with home_lock(home), ending.by_signals():
         shards = shard_count(home, settings.shards, default=min(max(os.cpu_count() or 2, 2), 8))
-        _ensure_topics(kafka, stopping)
+        _ensure_topics(kafka, ending.flag)
 
         def job() -> Job:
             folders = [shard_folder(home, shard) for shard in range(shards)]
             found = resume(
-                home, folders, kafka, accept_loss=settings.accept_loss, to_end=until_caught_up, keep_waiting=lambda: not stopping.is_set()
+                home,
+                folders,
+                kafka,
+                accept_loss=settings.accept_loss,
+                to_end=until_caught_up,
+                keep_waiting=lambda: not ending.flag.is_set(),
             )
             return Job(home, kafka, settings, shards, settings.processes, found.assignment, found.newest, until_caught_up)
 
-        if stopping.is_set():
-            return
-        try:
-            if settings.processes > 1:
-                run_cluster(job, stopping)
-            else:
-                run_worker(job(), stopping)
-        except BrokerUnavailable as error:
-            if not stopping.is_set():
-                raise
-            log.warning("%s", error)  # told to stop while the broker was away: what was not sent is sent next time
+        while not ending.flag.is_set():
+            try:
+                _run(job, ending)
+            except BrokerUnavailable as error:
+                if not ending.flag.is_set():
+                    raise
+                log.warning("%s", error)  # told to stop while the broker was away: what was not sent is sent next time
+            if not ending.again():
+                return
+
+
+def _run(job: Callable[[], Job], ending: Ending) -> None:
+    """Run the dataflow once, in this process or in a cluster; one that does not end by itself ends when there are new partitions."""
+    first = job()
+    watched = nullcontext() if first.drain else ending.by_new_partitions(first.kafka, first.assignment.start)
+    with watched:
+        if first.workers > 1:
+            run_cluster(first, job, ending.flag)
+        else:
+            run_worker(first, ending.flag)
 
 
 def _ensure_topics(kafka: KafkaSettings, stopping: Flag) -> None:
@@ -74,19 +88,3 @@ def _ensure_topics(kafka: KafkaSettings, stopping: Flag) -> None:
         except BrokerUnavailable as error:
             log.warning("%s; waiting for it", error)
             stopping.wait(1)
-
-
-@contextmanager
-def _stop_flag() -> Iterator[Flag]:
-    """Yield a flag that SIGTERM and SIGINT set: Bytewax would end without closing anything."""
-    stopping = Flag()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -35,14 +35,14 @@ _LEAVE_S = 4.5
 _LONGEST_PAUSE_S = 10.0
 
 
-def run_cluster(job: Callable[[], Job], stopping: Flag) -> None:
-    """Run the members until all are done. `job` is asked again at each start, since the shards have moved on.
+def run_cluster(first: Job, job: Callable[[], Job], stopping: Flag) -> None:
+    """Run the members until all are done. `job` is asked again after each start but the first, since the shards have moved on.
 
     Raises TowerError when a member fails with an error that a restart does not mend.
     """
-    pause = 0.5
+    pause, following = 0.5, first
     while not stopping.is_set():
-        members = _start(job())
+        members = _start(following)
         try:
             ended = _watch(members, stopping)
         finally:
@@ -56,6 +56,8 @@ def run_cluster(job: Callable[[], Job], stopping: Flag) -> None:
         log.warning("a process of the pipeline ended (%s); starting all again in %.1f s", ended, pause)
         stopping.wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)
+        if not stopping.is_set():
+            following = job()
 
 
 def _start(job: Job) -> list[SpawnProcess]:

@@ -29,10 +29,7 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
 
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
-    # Each batch makes tens of thousands of dicts that hold no cycles; with Python's default of 700 the collector takes a third of the time.
-    _share_one_heap()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    prepare_process()
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000)
     flow = build(job, run)
     try:
@@ -48,6 +45,14 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
             log.warning("%s", failure)  # told to stop while the broker was away: what was not sent is sent next time
             return
         raise failure from None
+
+
+def prepare_process() -> None:
+    """Set this process's memory up for batches of events, before it makes its flow."""
+    _share_one_heap()
+    # Each batch makes tens of thousands of dicts that hold no cycles; with Python's default of 700 the collector takes a third of the time.
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _share_one_heap() -> None:

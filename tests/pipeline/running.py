@@ -164,6 +164,14 @@ class Services:
         assert self._producer.flush(DEADLINE_S) == 0
 
 
+def place(kafka: KafkaSettings, topic: str, partition: int, event: dict[str, Any]) -> None:
+    """Send one event to a partition, which may have been made a moment ago, and wait until Kafka has it."""
+    producer = Producer(producer_config(kafka) | {"topic.metadata.refresh.interval.ms": 100})
+    until(lambda: partition in producer.list_topics(topic, timeout=DEADLINE_S).topics[topic].partitions, lambda: "the partition is known")
+    producer.produce(topic, orjson.dumps(event), event["prediction_id"], partition)
+    assert producer.flush(DEADLINE_S) == 0
+
+
 class Readers:
     """Follows `tower.metrics` from its beginning, and keeps the newest message of each key."""
 

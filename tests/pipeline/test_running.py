@@ -10,12 +10,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from pipeline.publish.publisher import publisher_folder
 from pipeline.publish.state import PublisherState
 from schemas.errors import HomeInUse
 from schemas.kafka import KafkaSettings
-from tests.pipeline.running import Pipeline, Readers, Services, caught_up, now_ms, query, until, volume
+from schemas.topics import PREDICTIONS
+from tests.pipeline.events import prediction
+from tests.pipeline.running import Pipeline, Readers, Services, caught_up, now_ms, place, query, until, volume
 
 Topics = Callable[[int], KafkaSettings]
 DAY = 86_400_000
@@ -197,3 +200,21 @@ def test_a_database_that_was_moved_away_is_made_anew(topics: Topics, tmp_path: P
     shutil.rmtree(tmp_path / "lake")
     caught_up(tmp_path, kafka)
     assert {window: volume(tmp_path, kafka, window) for window in expected} == expected
+
+
+@pytest.mark.parametrize("flags", [(), ("--processes", "2")], ids=["one process", "two processes"])
+def test_partitions_that_are_added_are_read_without_a_restart_by_hand(
+    flags: tuple[str, ...], topics: Topics, admin: AdminClient, tmp_path: Path
+) -> None:
+    kafka, at = topics(1), now_ms()
+    services = Services(kafka)
+    with Pipeline(tmp_path, kafka, *flags) as pipeline, Readers(kafka) as readers:
+        services.serve({"prediction_id": "a", "created_at": at})
+        readers.wait_for("prediction_volume", 1)
+        admin.create_partitions([NewPartitions(PREDICTIONS, 3)])[PREDICTIONS].result()
+        for partition in (1, 2):
+            place(kafka, PREDICTIONS, partition, prediction(prediction_id=f"b{partition}", created_at=at))
+        readers.wait_for("prediction_volume", 3)
+        assert pipeline.process.poll() is None
+        assert pipeline.leaves(signal.SIGTERM) == 0
+    assert "new partitions (predictions/1, predictions/2)" in pipeline.output()

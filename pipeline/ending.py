@@ -1,0 +1,89 @@
+"""Why a run of the dataflow ends: it is told to, or the topics have got more partitions than it reads."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from threading import Event as Flag
+from threading import Thread
+from types import FrameType
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from pipeline.source import Position
+from schemas.kafka import KafkaSettings, admin_config
+from schemas.topics import OUTCOMES, PREDICTIONS
+
+log = logging.getLogger("tower.pipeline")
+_LOOK_EVERY_S = 5.0
+_ATTEMPT_S = 2.0
+
+
+class Ending:
+    """Ends the run under way: `flag` is what its parts look at, `told` says that no other run is to follow."""
+
+    def __init__(self) -> None:
+        self.flag = Flag()
+        self.told = False
+
+    @contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT end the run: Bytewax would end without closing anything."""
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            self.told = True
+            self.flag.set()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def by_new_partitions(self, kafka: KafkaSettings, known: Collection[Position]) -> Iterator[None]:
+        """End the run in the block when a partition beyond `known` appears: its source cannot take one in, the next run's does."""
+        left = Flag()
+
+        def watch() -> None:
+            config: dict[str, Any] = {**admin_config(kafka), "logger": log}
+            admin = AdminClient(config)
+            while not left.wait(_LOOK_EVERY_S):
+                new = sorted(_partitions(admin) - set(known))
+                if new:
+                    log.info(
+                        "new partitions (%s): starting again to read them too", ", ".join(f"{topic}/{number}" for topic, number in new)
+                    )
+                    self.flag.set()
+                    return
+
+        thread = Thread(target=watch, name="partition-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            left.set()
+            thread.join()
+
+    def again(self) -> bool:
+        """After a run: say whether it ended only to be started anew, and make ready for that."""
+        if not self.flag.is_set():
+            return False
+        self.flag.clear()
+        if self.told:  # looked at last: a signal sets both
+            self.flag.set()
+        return not self.told
+
+
+def _partitions(admin: AdminClient) -> set[Position]:
+    """Return all partitions of the event topics; none while Kafka does not answer, which others report."""
+    try:
+        topics = admin.list_topics(timeout=_ATTEMPT_S).topics
+    except KafkaException:
+        return set()
+    return {(name, number) for name in (PREDICTIONS, OUTCOMES) if name in topics for number in topics[name].partitions}
