@@ -1,114 +1,112 @@
-"""`python -m benchmarks.throughput [--events N]`: all candidates in turn, each in its own process; prints a table of what they reach."""
+"""`python -m benchmarks.throughput`: all candidates in turn on the same events, each in processes of its own; prints one table."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from benchmarks.throughput.candidate import Cost, run
+from benchmarks.throughput.candidate import Candidate, Stage
+from benchmarks.throughput.candidates import all_candidates
 from benchmarks.throughput.events import SPAN_MS, Written, write_events
-from benchmarks.throughput.tower import check, run_pipeline
+from benchmarks.throughput.expected import expected_windows
+from benchmarks.throughput.table import Line, goals, table, write_json
 from control.broker import EmbeddedBroker
 from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import ensure_topics
 
-ROOT = Path(__file__).resolve().parents[2]
-MIB = 1024 * 1024
-GOALS = {"unordered Bytewax": 1.0, "consume + loads": 0.15}
-MEMORY_GOAL = 1_000_000_000
+_START_S = 120
+_SLOWEST_PER_S = 4_000
+"""A candidate may take its start-up and this rate, then it is ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A line of the table: `events` in `seconds` from the first read to the last result, and the cost of the whole process."""
-
-    name: str
-    events: int
-    seconds: float
-    cost: Cost
-
-    @property
-    def rate(self) -> float:
-        """Events per second."""
-        return self.events / self.seconds
-
-
-def main() -> int:
-    """Measure, print, and return 1 when a goal is missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_500_000, help="records in both topics together (default 1500000)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=1, help="processes of our pipeline (default 1)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tower-throughput-") as folder, EmbeddedBroker(Path(folder) / "kafka", report=print) as kafka:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and return 1 when ours is wrong, fails or misses a goal."""
+    options = _options(arguments)
+    candidates = [candidate for candidate in all_candidates(options.processes) if not options.only or candidate.key in options.only]
+    with tempfile.TemporaryDirectory(prefix="tower-throughput-") as folder, EmbeddedBroker(Path(folder) / "kafka", report=_say) as kafka:
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions)
-        start = time.perf_counter()
-        written = write_events(kafka, options.events, int(time.time() * 1000), options.seed)
-        print(
-            f"{written.events} events ({written.predictions} predictions, {written.predictions - written.distinct} of them repeated; "
-            f"{written.outcomes} outcomes), {written.bytes / written.events:.0f} bytes each, {SPAN_MS // 60_000} min of event time, "
-            f"{kafka.event_partitions} partitions a topic; written at {written.events / (time.perf_counter() - start):.0f}/s\n"
-        )
-        try:
-            return _report(_measure(Path(folder) / "home", kafka, written, options.processes), written)
-        except TowerError as error:
-            print(error, file=sys.stderr)
-            return error.exit_code
-
-
-def _measure(home: Path, kafka: KafkaSettings, written: Written, processes: int) -> list[Measured]:
-    """Run the candidates; the last one is ours. Bytewax reads the predictions alone: its windows have no use for outcomes."""
-    lines = []
-    module = "benchmarks.throughput."
-    for name, arguments, events in (
-        ("consume + loads", ["consume", str(written.events)], written.events),
-        ("unordered Bytewax", ["bytewax_windows", str(written.predictions), "unordered"], written.predictions),
-        ("ordered Bytewax", ["bytewax_windows", str(written.predictions), "ordered"], written.predictions),
-    ):
-        cost = run(name, [sys.executable, "-m", module + arguments[0], kafka.bootstrap_servers, *arguments[1:]], root=ROOT)
-        report = cost.report()
-        lines.append(Measured(name, events, report["seconds"], cost))
-        if report.get("late"):
-            print(f"{name} dropped {report['late']:.0f} events as late")
-    whole = run_pipeline(home, kafka, ROOT, ["--processes", str(processes)] if processes > 1 else [])
-    check(home, written)
-    lines.append(Measured("Control Tower", written.events, whole.working_s, whole.busy))
-    print(
-        f"Control Tower published {whole.published} metrics messages; start-up and shutdown alone take {whole.idle.wall:.2f} s, "
-        f"its whole process took {whole.busy.wall:.2f} s ({written.events / whole.busy.wall:.0f} events/s)\n"
-    )
-    return lines
-
-
-def _report(lines: list[Measured], written: Written) -> int:
-    rates = {line.name: line.rate for line in lines}
-    print("| candidate | events/s | of consume + loads | of unordered Bytewax | CPU s | events per CPU s | peak memory |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+        stage = prepare(kafka, Path(folder), options.events, options.seed)
+        lines = [
+            _measured(candidate, stage, f"[{number}/{len(candidates)}] {candidate.name}") for number, candidate in enumerate(candidates, 1)
+        ]
+    print(f"\n{table(lines)}\n")
     for line in lines:
-        print(
-            f"| {line.name} | {line.rate:,.0f} | {line.rate / rates['consume + loads']:.3f} | {line.rate / rates['unordered Bytewax']:.2f} "
-            f"| {line.cost.processor:.1f} | {line.events / line.cost.processor:,.0f} | {line.cost.memory / MIB:,.0f} MiB |"
-        )
-    ours = lines[-1]
-    predictions = written.predictions / ours.seconds
-    print(
-        f"\nCounting predictions alone, as Bytewax does, ours are {predictions:,.0f}/s: "
-        f"{predictions / rates['unordered Bytewax']:.2f} of unordered Bytewax."
+        if line.measured is not None:
+            print(f"{line.candidate.name}: {'; '.join(line.measured.notes)}.")
+    if options.json is not None:
+        environment = {"cores": os.cpu_count(), "python": platform.python_version(), "seed": options.seed}
+        write_json(options.json, lines, stage.written, environment)
+    return _judged(lines)
+
+
+def prepare(kafka: KafkaSettings, folder: Path, events: int, seed: int) -> Stage:
+    """Write the events, work out what must come of them, and return the stage for the candidates."""
+    copy = folder / "predictions.ndjson"
+    start = time.perf_counter()
+    written = write_events(kafka, events, int(time.time() * 1000), seed, copy)
+    _say(_described(written, kafka, time.perf_counter() - start))
+    expected = expected_windows(copy)
+    copy.unlink()
+    return Stage(kafka, written, expected, folder, _START_S + events / _SLOWEST_PER_S, _say)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    keys = [candidate.key for candidate in all_candidates()]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_500_000, help="predictions to write; outcomes come on top (default 1500000)")
+    parser.add_argument("--only", nargs="+", choices=keys, metavar="CANDIDATE", help=f"which candidates to run: {', '.join(keys)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there, too")
+    parser.add_argument("--seed", type=int, default=1, help="of the events (default 1)")
+    parser.add_argument("--processes", type=int, default=1, help="processes of ours with everything on (default 1)")
+    return parser.parse_args(arguments)
+
+
+def _described(written: Written, kafka: KafkaSettings, seconds: float) -> str:
+    records = written.predictions + written.outcomes
+    return (
+        f"{written.predictions} predictions of {written.prediction_bytes / written.predictions:.0f} bytes "
+        f"({written.predictions - written.distinct} of them repeated) and {written.outcomes} outcomes, "
+        f"{SPAN_MS // 60_000} min of event time, "
+        f"{kafka.event_partitions} partitions a topic; written at {records / seconds:,.0f}/s"
     )
-    missed = [
-        f"{ours.rate / rates[name]:.3f} of {name}, the goal is {goal}" for name, goal in GOALS.items() if ours.rate < goal * rates[name]
-    ]
-    if ours.cost.memory >= MEMORY_GOAL:
-        missed.append(f"{ours.cost.memory / 1e6:.0f} MB of memory, the goal is below {MEMORY_GOAL / 1e6:.0f}")
-    print("All goals are met." if not missed else "Missed: " + "; ".join(missed))
-    return 1 if missed else 0
+
+
+def _measured(candidate: Candidate, stage: Stage, title: str) -> Line:
+    _say(f"{title}: running, for at most {stage.limit_s:.0f} s")
+    try:
+        found = candidate.measure(stage)
+    except TowerError as error:
+        _say(f"{title}: {error}")
+        return Line(candidate, failure=error.what.splitlines()[0][:80])
+    _say(f"{title}: {found.rate:,.0f} events/s, correct: {found.verdict.text()}")
+    return Line(candidate, found)
+
+
+def _judged(lines: Sequence[Line]) -> int:
+    """Print how the goals were met; return the exit code."""
+    ok = True
+    for goal in goals(lines):
+        assert goal.reached is not None
+        met = goal.reached >= goal.wanted
+        ok &= met
+        print(f"{'met' if met else 'MISSED'}: {goal.text}: {goal.reached:.2f}, the goal is {goal.wanted:.2f}")
+    for line in lines:
+        ours = line.candidate.name.startswith("Control Tower")
+        ok &= not ours or (line.measured is not None and line.measured.verdict.correct)
+    return 0 if ok else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 from confluent_kafka import KafkaError, Message, Producer
@@ -26,13 +28,13 @@ OUTCOME_DELAY, DUPLICATE_DELAY = 3_000, 500
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written, for the candidates' checks. `events` counts records of both topics."""
+    """What was written, for the candidates' checks: records, distinct ids of predictions, outcomes with a label; bytes of the values."""
 
-    events: int
     predictions: int
     distinct: int
     outcomes: int
     labelled: int
+    prediction_bytes: int
     bytes: int
 
     def as_dict(self) -> dict[str, int]:
@@ -40,9 +42,10 @@ class Written:
         return asdict(self)
 
 
-def write_events(kafka: KafkaSettings, events: int, now_ms: int, seed: int) -> Written:
-    """Write about `events` records, of the half hour before `now_ms` (epoch ms), at random to the topics' partitions.
+def write_events(kafka: KafkaSettings, events: int, now_ms: int, seed: int, copy: Path) -> Written:
+    """Write about `events` predictions and their outcomes, of the half hour before `now_ms` (epoch ms), at random to the partitions.
 
+    The predictions are also written to the file `copy`, one a line.
     Raises BrokerUnavailable when not all of them are acknowledged.
     """
     producer = Producer(producer_config(kafka) | {"queue.buffering.max.messages": 500_000, "linger.ms": 20})
@@ -53,29 +56,37 @@ def write_events(kafka: KafkaSettings, events: int, now_ms: int, seed: int) -> W
             failures.append(f"{message.topic()}: {error}")
 
     random_partition = cycle(np.random.default_rng(seed).integers(0, kafka.event_partitions, 100_003).tolist())
-    counted = {"events": 0, "predictions": 0, "distinct": 0, "outcomes": 0, "labelled": 0, "bytes": 0}
-    for topic, key, value, kind in stream(events, now_ms, seed):
-        while True:
-            try:
-                producer.produce(topic, value, key, next(random_partition), on_delivery=delivered)
-                break
-            except BufferError:
-                producer.poll(0.1)
-        counted["events"] += 1
-        counted["bytes"] += len(value)
-        counted["outcomes" if topic == OUTCOMES else "predictions"] += 1
-        counted["distinct"] += kind == "first"
-        counted["labelled"] += kind == "label"
-        if counted["events"] % 1000 == 0:
-            producer.poll(0)
+    counted: Counter[str] = Counter()
+    size: Counter[str] = Counter()
+    with copy.open("wb") as lines:
+        for number, (topic, key, value, kind) in enumerate(stream(events, now_ms, seed)):
+            while True:
+                try:
+                    producer.produce(topic, value, key, next(random_partition), on_delivery=delivered)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            counted[kind] += 1
+            size[topic] += len(value)
+            if topic == PREDICTIONS:
+                lines.write(value + b"\n")
+            if number % 1000 == 0:
+                producer.poll(0)
     if producer.flush(60) or failures:
         raise BrokerUnavailable(f"{len(producer)} events were not acknowledged, {len(failures)} failed: {failures[:1]}")
-    return Written(**counted)
+    return Written(
+        predictions=counted["first"] + counted["repeat"],
+        distinct=counted["first"],
+        outcomes=counted["label"],
+        labelled=counted["label"],
+        prediction_bytes=size[PREDICTIONS],
+        bytes=size.total(),
+    )
 
 
 def stream(events: int, now_ms: int, seed: int) -> Iterator[tuple[str, bytes, bytes, str]]:
-    """Yield (topic, key, value, kind) in order of the log; `kind` is `first`, `repeat` or `label`."""
-    total = round(events / (1 + 1 / OUTCOME_EVERY + 1 / DUPLICATE_EVERY))
+    """Yield (topic, key, value, kind) in order of the log; `kind` is `first`, `repeat` or `label`. About `events` are predictions."""
+    total = round(events / (1 + 1 / DUPLICATE_EVERY))
     drawn = np.random.default_rng(seed)
     latency = np.round(drawn.lognormal(3.2, 0.6, total), 3).tolist()
     jitter = drawn.integers(0, 2_000, total).tolist()

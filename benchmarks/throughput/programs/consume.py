@@ -1,54 +1,50 @@
-"""Candidate 1: confluent-kafka `consume` and `orjson.loads`, and nothing done with what comes: the ceiling for Python.
+"""The raw limits: confluent-kafka's `consume`, alone or with `orjson.loads`, and nothing done with what comes.
 
-Run by the benchmark as `python -m benchmarks.throughput.consume BOOTSTRAP EVENTS`.
+Run by the benchmark as `python -m benchmarks.throughput.programs.consume BOOTSTRAP predictions|both read|parse`.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from benchmarks.throughput.job import Stopwatch, report
 from schemas.kafka import KafkaSettings, consumer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 
-BATCH = 10_000
+_BATCH = 10_000
+_WAIT_S = 0.05
 
 
-def consume_all(kafka: KafkaSettings) -> dict[str, float]:
-    """Read both event topics to their ends; return `events`, and `seconds` from the first read to the last."""
-    consumer = Consumer(consumer_config(kafka, "benchmark"))
+def main(bootstrap: str, topics: str, action: str) -> None:
+    """Read the topics to their ends, and report."""
+    consumer = Consumer(consumer_config(KafkaSettings(bootstrap_servers=bootstrap), "benchmark"))
     partitions = [
         TopicPartition(topic, partition, 0)
-        for topic in (PREDICTIONS, OUTCOMES)
+        for topic in ((PREDICTIONS, OUTCOMES) if topics == "both" else (PREDICTIONS,))
         for partition in consumer.list_topics(topic, timeout=30).topics[topic].partitions
     ]
     consumer.assign(partitions)
-    events, ended, start = 0, 0, time.perf_counter()
+    parse = action == "parse"
+    events, ended, watch = 0, 0, Stopwatch()
     while ended < len(partitions):
-        for message in consumer.consume(BATCH, 0.05):
+        for message in consumer.consume(_BATCH, _WAIT_S):
             error = message.error()
             if error is None:
-                orjson.loads(message.value() or b"")
+                value = message.value() or b""
+                if parse:
+                    orjson.loads(value)
                 events += 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended += 1
             else:
                 raise KafkaException(error)
-    seconds = time.perf_counter() - start
+    seconds, processor = watch.read()
     consumer.close()
-    return {"events": events, "seconds": seconds}
-
-
-def main(bootstrap: str, events: int) -> int:
-    """Print the measurement as JSON; return 1 when it has not read as many events as were written."""
-    found = consume_all(KafkaSettings(bootstrap_servers=bootstrap))
-    print(json.dumps(found))
-    return 0 if found["events"] == events else 1
+    report(events, seconds, processor)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    main(*sys.argv[1:])

@@ -1,0 +1,17 @@
+"""All candidates, in the order of the table: the raw limits, the simple job by others and by us, and everything on."""
+
+from __future__ import annotations
+
+from benchmarks.throughput.candidate import Candidate
+from benchmarks.throughput.candidates.bytewax import bytewax
+from benchmarks.throughput.candidates.flink import flink
+from benchmarks.throughput.candidates.kafka_streams import kafka_streams
+from benchmarks.throughput.candidates.limits import limits
+from benchmarks.throughput.candidates.quix import quix
+from benchmarks.throughput.candidates.tower_everything import Everything
+from benchmarks.throughput.candidates.tower_simple import tower_simple
+
+
+def all_candidates(processes: int = 1) -> list[Candidate]:
+    """Return them all; `processes` is for ours with everything on."""
+    return [*limits(), *bytewax(), quix(), kafka_streams(), *flink(), tower_simple(), Everything(processes)]
