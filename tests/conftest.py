@@ -18,6 +18,14 @@ from schemas.topics import TOPICS, ensure_topics
 from tests.waiting import DEADLINE_S, wait_until
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of `tests/chaos`; only this folder's conftest is read early enough."""
+    group = parser.getgroup("chaos")
+    group.addoption("--chaos-seeds", default="1-2", metavar="N[-M]", help="the seeds to run, one or from N to M (default: %(default)s)")
+    group.addoption("--chaos-actions", default=12, type=int, metavar="N", help="how much happens in each run (default: %(default)s)")
+    group.addoption("--chaos-still", default=2.0, type=float, metavar="S", help="the longest SIGSTOP, in seconds (default: %(default)s)")
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
     """The Kafka of this test session: a freshly started embedded broker, without topics; stopped at the end."""

@@ -96,6 +96,7 @@ class Publisher:
         self._progress = ProgressLog()
         self._writes: list[Future[None]] = []
         self._published_panes: list[Keys] = []
+        self._published_final: list[bytes] = []
         self._published_rolling: dict[int, tuple[int, int]] = {}
         self._next_flush_s = 0.0
         self._acknowledged_s = 0.0
@@ -259,14 +260,16 @@ class Publisher:
         for write in self._writes:
             write.result()
         self._writes.clear()
-        if not self._published_panes and not self._published_rolling:
+        if not self._published_panes and not self._published_rolling and not self._published_final:
             return
         batch = self._state.store.batch()
         done = np.concatenate([NO_CELLS.pane, *self._published_panes])
         batch.delete_all(DIRTY, key_bytes(self._agenda.not_waiting(done)))
         scopes = [scope for scope in self._published_rolling if scope not in self._rolling.closed]
         batch.delete_all(ROLLING, [scope.to_bytes(8, "big") for scope in scopes])
+        batch.delete_all(OPEN, self._published_final)
         self._state.store.write(batch)
+        self._published_final.clear()
         self._published_panes.clear()
         self._published_rolling.clear()
 
@@ -280,7 +283,7 @@ class Publisher:
             key = end.to_bytes(8, "big") + pane.to_bytes(8, "big")
             if final and pane in provisional:
                 del provisional[pane]
-                batch.delete_all(OPEN, [key])
+                self._published_final.append(key)
             elif not final and pane not in provisional:
                 provisional[pane] = end
                 batch.put(OPEN, key, b"")

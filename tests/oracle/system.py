@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -129,9 +130,20 @@ def last_metrics(kafka: KafkaSettings) -> dict[bytes, bytes]:
 
 
 class PipelineProcess:
-    """`tower pipeline` as a process of its own, in a process group of its own. Use it in a `with` statement: it never outlives it."""
+    """`tower pipeline` as a process of its own, in a process group of its own. Use it in a `with` statement: it never outlives it.
 
-    def __init__(self, home: Path, kafka: KafkaSettings, *flags: str, toml: str = "") -> None:
+    `module` is what is run in the place of the command line, `extra` what it finds in its environment besides.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        kafka: KafkaSettings,
+        *flags: str,
+        toml: str = "",
+        module: str = "control",
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         file = home / "tower.toml"
         file.write_text(toml)
@@ -145,10 +157,12 @@ class PipelineProcess:
             "TOWER_HOME": str(home),
             "TOWER_CONFIG": str(file),
             "TOWER_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            **(extra or {}),
         }
+        self._said_before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "control", "pipeline", *flags],
+                [sys.executable, "-m", module, "pipeline", *flags],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -165,9 +179,9 @@ class PipelineProcess:
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL to all of its processes at once."""
-        if self._process.poll() is None:
+        with suppress(ProcessLookupError):  # members of a cluster can be left when the process itself has gone
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(ANSWER_DEADLINE_S)
+        self._process.wait(ANSWER_DEADLINE_S)
 
     def runs_for(self, seconds: float) -> bool:
         """Wait so long; return whether it still runs."""
@@ -188,9 +202,19 @@ class PipelineProcess:
             pytest.fail(f"the pipeline has not caught up within {CAUGHT_UP_DEADLINE_S:g} s:\n{self.output()}")
         assert self._process.returncode == 0, self.output()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll()
+
     def output(self) -> str:
         """Return the end of what it wrote."""
-        return self._log.read_text(errors="replace")[-4000:]
+        return self._log.read_bytes()[self._said_before :].decode(errors="replace")[-4000:]
 
 
 def catch_up(home: Path, kafka: KafkaSettings, *flags: str, toml: str = "") -> None:

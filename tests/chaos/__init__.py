@@ -1,0 +1,1 @@
+"""Seeded chaos against the real processes, judged by the batch oracle."""
