@@ -34,7 +34,6 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
     Raises HomeInUse when another pipeline runs on this home, LogTruncated when events were dropped unread.
     """
     set_up_log()
-    home.mkdir(parents=True, exist_ok=True)
     ending = Ending()
     with home_lock(home), ending.by_signals():
         shards = shard_count(home, settings.shards, default=min(max(os.cpu_count() or 2, 2), 8))

@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from pipeline.files import replace_whole
 from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
 from pipeline.publish.state import stored_sequences
 from pipeline.shard.state import ShardState
@@ -45,10 +46,7 @@ def shard_count(home: Path, wanted: int, *, default: int) -> int:
         if wanted not in (0, fixed):
             raise TowerError(f"{home} was made with {fixed} shards, not {wanted}", "leave pipeline.shards at 0, or use a new TOWER_HOME")
         return fixed
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".writing")
-    beside.write_bytes(orjson.dumps({"shards": wanted or default}))
-    beside.replace(file)
+    replace_whole(file, orjson.dumps({"shards": wanted or default}), lasting=True)
     return wanted or default
 
 

@@ -78,8 +78,13 @@ class Store:
         return Batch(self._database, self._names)
 
     def write(self, batch: Batch) -> None:
-        """Store a batch, wholly or not at all."""
-        self._database.write(batch.raw)
+        """Store a batch, wholly or not at all. Raises TowerError when the disk does not take it."""
+        try:
+            self._database.write(batch.raw)
+        except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
+            raise TowerError(
+                f"{self.folder} cannot be written: {error}", "free disk space and start again: it goes on from what is stored"
+            ) from error
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """Return one value, or None."""

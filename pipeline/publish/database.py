@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,7 @@ class MetricsDatabase:
     """`tower.duckdb`, which nobody else opens: readers have the lake."""
 
     def __init__(self, file: Path) -> None:
+        self._file = file
         file.parent.mkdir(parents=True, exist_ok=True)
         self.made_anew = not file.exists()
         """Whether there was no file."""
@@ -61,10 +63,24 @@ class MetricsDatabase:
         self._connection.close()
 
     def _upsert(self, rows: pa.Table) -> None:
-        self._connection.register("flushed", rows)
-        self._connection.execute(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
-        self._connection.unregister("flushed")
+        with self._telling():
+            self._connection.register("flushed", rows)
+            self._connection.execute(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
+            self._connection.unregister("flushed")
 
     def _forget(self, oldest_ends: dict[str, int]) -> None:
-        for window, end in oldest_ends.items():
-            self._connection.execute(f'DELETE FROM {TABLE} WHERE "window" = ? AND window_end <= make_timestamptz(? * 1000)', [window, end])
+        with self._telling():
+            for window, end in oldest_ends.items():
+                self._connection.execute(
+                    f'DELETE FROM {TABLE} WHERE "window" = ? AND window_end <= make_timestamptz(? * 1000)', [window, end]
+                )
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say what the disk did not take: DuckDB takes no more writes after that, and the next start goes on from what is stored."""
+        try:
+            yield
+        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
+            raise TowerError(
+                f"{self._file} cannot be written: {error}", "free disk space and start again: it goes on from what is stored"
+            ) from error

@@ -17,8 +17,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import orjson
+import pyarrow.parquet
 
 from pipeline.cells import Keys
+from pipeline.files import replace_whole
 from pipeline.panes import WINDOWS, pane_start_ms, pane_window
 from pipeline.publish.database import TABLE
 from schemas.errors import TowerError
@@ -117,7 +119,7 @@ class LakeExport:
             if time.monotonic() > self._until_s:
                 return  # the manifest stays behind, so the next start writes the rest
             self._write(window, start, oldest_end.get(window, 0))
-        _replace(export_manifest(self._home), orjson.dumps(manifest))
+        replace_whole(export_manifest(self._home), orjson.dumps(manifest))
 
     def _write(self, window: str, start: int, oldest_end: int) -> None:
         file = self._file(window, start)
@@ -149,7 +151,10 @@ class LakeExport:
 
     def _manifest(self) -> dict[str, dict[str, int]]:
         file = export_manifest(self._home)
-        found: dict[str, dict[str, int]] = orjson.loads(file.read_bytes()) if file.exists() else {}
+        try:
+            found: dict[str, dict[str, int]] = orjson.loads(file.read_bytes()) if file.exists() else {}
+        except orjson.JSONDecodeError:  # a power cut may have left it empty: then all files are written again
+            return {}
         return found
 
     def _behind(self) -> set[Bucket]:
@@ -162,11 +167,15 @@ class LakeExport:
                 [window, revision],
             ).fetchall()
             found |= {(window, int(row[0])) for row in rows}
+            found |= {(window, start) for start in self._files(window) if not _is_whole(self._file(window, start))}
         return found
 
 
-def _replace(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".writing")
-    beside.write_bytes(content)
-    os.replace(beside, file)
+def _is_whole(file: Path) -> bool:
+    """Say whether a Parquet file has its end, which is written last; a power cut may have taken it."""
+    try:
+        pyarrow.parquet.read_metadata(file)
+    except (OSError, pyarrow.ArrowInvalid):
+        log.warning("%s is damaged; writing it again", file)
+        return False
+    return True

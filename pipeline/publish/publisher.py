@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from pipeline.cells import Ints, Keys, Names
+from pipeline.files import replace_whole
 from pipeline.panes import (
     LENGTH_MS,
     NO_CELLS,
@@ -340,9 +341,7 @@ def acknowledged_file(home: Path) -> Path:
 
 def write_acknowledged(file: Path, sequences: dict[int, int]) -> None:
     """Write the file that `read_acknowledged` reads."""
-    beside = file.with_suffix(".writing")
-    beside.write_bytes(orjson.dumps({str(shard): sequence for shard, sequence in sequences.items()}))
-    beside.replace(file)
+    replace_whole(file, orjson.dumps({str(shard): sequence for shard, sequence in sequences.items()}))
 
 
 def read_acknowledged(file: Path, shard: int) -> int:

@@ -113,13 +113,14 @@ def cut_a_log_short(world: World) -> str:
 
 
 def spoil_a_parquet_file(world: World) -> str:
-    """Cut the power: the newest exported file is half written."""
+    """Cut the power: an exported file is half written."""
     world.power_cut()
-    files = sorted((world.home / "lake" / "metrics").rglob("*.parquet"), key=lambda file: file.stat().st_mtime_ns)
+    files = sorted((world.home / "lake" / "metrics").rglob("*.parquet"))
     if not files:
         return "power cut"
-    os.truncate(files[-1], files[-1].stat().st_size // 2)
-    return f"power cut; {files[-1].parent.name}/{files[-1].name} is cut in half"
+    file = world.rng.choice(files)
+    os.truncate(file, file.stat().st_size // 2)
+    return f"power cut; {file.parent.name}/{file.name} is cut in half"
 
 
 def set_the_clock(world: World) -> str:

@@ -132,7 +132,8 @@ def last_metrics(kafka: KafkaSettings) -> dict[bytes, bytes]:
 class PipelineProcess:
     """`tower pipeline` as a process of its own, in a process group of its own. Use it in a `with` statement: it never outlives it.
 
-    `module` is what is run in the place of the command line, `extra` what it finds in its environment besides.
+    `module` is what is run in the place of the command line, `extra` what it finds in its environment besides. What it
+    writes goes to `log`, by default a file in its home.
     """
 
     def __init__(
@@ -143,11 +144,12 @@ class PipelineProcess:
         toml: str = "",
         module: str = "control",
         extra: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         file = home / "tower.toml"
         file.write_text(toml)
-        self._log = home / "pipeline-output.txt"
+        self._log = log or home / "pipeline-output.txt"
         # Without its cached bytecode a start takes seconds, which no user waits for twice.
         inherited = {
             name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("TOWER_")
