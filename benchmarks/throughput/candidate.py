@@ -50,7 +50,8 @@ class Stage:
 class Measured:
     """What a candidate reached: `records` in `seconds` from the first read to the last result.
 
-    `processor` are the CPU seconds of all its processes in that stretch; `memory` is their largest resident memory in bytes.
+    `processor` are the CPU seconds of all its processes in that stretch; `memory` is their largest resident memory in bytes;
+    `late` are the events that it says it dropped as late, None when it does not say.
     """
 
     records: int
@@ -58,6 +59,7 @@ class Measured:
     processor: float
     memory: int
     verdict: Verdict
+    late: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -107,8 +109,15 @@ class Program:
         """Run the program, and check what it reports."""
         cost = run(self.name, self.command(stage), root=ROOT, limit_s=stage.limit_s)
         found = cost.report()
-        records = self.reads.records(stage.written)
-        return Measured(records, found.seconds, found.processor_seconds, cost.memory, self._verdict(found, stage), _notes(found, cost))
+        return Measured(
+            self.reads.records(stage.written),
+            found.seconds,
+            found.processor_seconds,
+            cost.memory,
+            self._verdict(found, stage),
+            found.late,
+            _notes(found, cost),
+        )
 
     def _verdict(self, found: Report, stage: Stage) -> Verdict:
         if found.windows is not None:

@@ -121,6 +121,7 @@ def _numbers(line: Line, limits: Mapping[Reads, float]) -> dict[str, object]:
         "peak_memory_bytes": found.memory,
         "correct": found.verdict.correct,
         "events_lost": found.verdict.lost,
+        "events_late": found.late,
         "wrong": found.verdict.wrong or None,
         "notes": list(found.notes),
     }

@@ -50,7 +50,7 @@ class Everything:
             f"start-up and shutdown alone take {idle.wall:.1f} s",
             f"published {messages} metrics messages",
         )
-        return Measured(records, busy.wall - idle.wall, busy.processor - idle.processor, busy.memory, _checked(home, stage), notes)
+        return Measured(records, busy.wall - idle.wall, busy.processor - idle.processor, busy.memory, _checked(home, stage), notes=notes)
 
 
 def _published(kafka: KafkaSettings) -> int:
