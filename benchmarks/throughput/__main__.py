@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ _SLOWEST_PER_S = 4_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return 1 when ours is wrong, fails or misses a goal."""
     options = _options(arguments)
+    # Else Python ends at once, and Kafka's folder stays.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     candidates = [candidate for candidate in all_candidates(options.processes) if not options.only or candidate.key in options.only]
     with tempfile.TemporaryDirectory(prefix="tower-throughput-") as folder, EmbeddedBroker(Path(folder) / "kafka", report=_say) as kafka:
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions)
