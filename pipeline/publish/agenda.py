@@ -11,6 +11,8 @@ from pipeline.panes import LENGTH_MS, ROLLING_INDEX, pane_start_ms, pane_window
 from pipeline.publish.rolling import coming_hour
 from schemas.metrics import ROLLING_STEP_MS, TUMBLING
 
+_LONG = TUMBLING.index("1h")
+
 
 def window_ends(panes: Keys) -> Ints:
     """Return the end of each pane's window in epoch milliseconds."""
@@ -33,8 +35,11 @@ class Agenda:
         """Note that panes have changed."""
         self._arrived.append(panes)
 
-    def take_open(self, ended_before: int) -> Keys:
-        """Take all that have changed and end after `ended_before`, ascending; the others wait for `take_ended`."""
+    def take_open(self, ended_before: int, *, hold_short: bool = False) -> Keys:
+        """Take all that have changed and end after `ended_before`, ascending; the others wait for `take_ended`.
+
+        With `hold_short` the windows of seconds and minutes stay until they have ended too.
+        """
         arrived = np.unique(np.concatenate(self._arrived)) if self._arrived else np.zeros(0, dtype=np.uint64)
         self._arrived.clear()
         is_open = window_ends(arrived) > ended_before
@@ -42,7 +47,10 @@ class Agenda:
         for pane, window in zip(ended.tolist(), pane_window(ended).tolist(), strict=True):
             self._ended[window].pop(pane, None)  # to the top, wherever it waits
             self._ended[window][pane] = None
-        return arrived[is_open]
+        held = is_open & (pane_window(arrived) < _LONG) if hold_short else np.zeros(len(arrived), dtype=bool)
+        if held.any():
+            self._arrived.append(arrived[held])
+        return arrived[is_open & ~held]
 
     def take_ended(self, most: int) -> Keys:
         """Take at most so many of the windows that have ended, ascending: the longest windows first, and of these the newest."""

@@ -51,6 +51,7 @@ _ENDED_PANES_AT_ONCE = 500
 _ENDED_BUDGET_S = 0.2
 _BACKLOG_INTERVAL_MS = 1_500
 """While events of the past are read, nobody waits for windows that will change again at once."""
+_RUSH = 60
 _ROLLING_BUDGET_S = 0.1
 _ROLLING_AT_ONCE = 336
 _ROLLING_REST_S = 30.0
@@ -100,6 +101,7 @@ class Publisher:
         self._published_final: list[bytes] = []
         self._published_rolling: dict[int, tuple[int, int]] = {}
         self._next_flush_s = 0.0
+        self._looked = (0.0, BEGINNING)
         self._acknowledged_s = 0.0
 
     def _publish_anew(self) -> None:
@@ -161,7 +163,8 @@ class Publisher:
             self._refresh_open()
         moment = self._moment()
         self._agenda.add(self._finalized(moment))
-        self._publish_panes(self._agenda.take_open(moment.watermark - moment.lateness), moment)
+        rushing = self._is_rushing(started)
+        self._publish_panes(self._agenda.take_open(moment.watermark - moment.lateness, hold_short=rushing and not drain), moment)
         self._publish_open_rolling(moment)
         self._publish_closed_rolling(moment, drain)
         until = time.monotonic() + _ENDED_BUDGET_S
@@ -175,6 +178,15 @@ class Publisher:
         behind = moment.now - self._newest > self._settings.allowed_lateness_ms
         interval_ms = _BACKLOG_INTERVAL_MS if behind else self._settings.publish_interval_ms
         self._next_flush_s = finished + max(interval_ms / 1000, finished - started)
+
+    def _is_rushing(self, now_s: float) -> bool:
+        """Say whether event time runs so fast that a window of a minute is final two seconds after its last event.
+
+        Then it is published once, when it is final, and not provisionally before: nobody could have looked at it.
+        """
+        before_s, before = self._looked
+        self._looked = (now_s, self._newest)
+        return before > BEGINNING and self._newest - before >= _RUSH * 1000 * (now_s - before_s)
 
     def close(self, *, drain: bool) -> None:
         """Publish (all, with `drain`), export, and let go of everything."""

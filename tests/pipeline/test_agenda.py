@@ -40,6 +40,19 @@ def test_what_is_open_is_taken_at_once_and_of_the_rest_the_newest() -> None:
     assert agenda.empty
 
 
+def test_while_event_time_rushes_short_windows_wait_until_they_have_ended() -> None:
+    ten_seconds, hour = pane_id(0, NOW - NOW % 10_000, 0), pane_id(2, H0, 0)
+    agenda = Agenda({})
+    agenda.add(ids(ten_seconds, hour))
+    assert agenda.take_open(NOW - HOUR, hold_short=True).tolist() == [hour]
+    assert agenda.not_waiting(ids(ten_seconds, hour)).tolist() == [hour]
+    assert agenda.take_open(NOW - HOUR, hold_short=True).tolist() == []
+    assert agenda.take_open(NOW - HOUR).tolist() == [ten_seconds]
+    agenda.add(ids(ten_seconds))
+    assert agenda.take_open(NOW + HOUR, hold_short=True).tolist() == []
+    assert agenda.take_ended(9).tolist() == [ten_seconds]
+
+
 def test_the_longest_windows_that_have_ended_come_first() -> None:
     panes = [pane_id(window, H0 - 24 * HOUR, 0) for window in range(4)]
     agenda = Agenda({})
