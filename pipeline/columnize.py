@@ -21,14 +21,11 @@ from pipeline.cells import Floats, Ints
 from pipeline.columns import ABSENT, Bools, Hashes, KeySet, Outcomes, Predictions, Profile
 from pipeline.reasons import Rejection, expected
 from schemas.events import Outcome, Prediction, Scalar
+from schemas.limits import EXACT_BELOW
 
 Item = TypeVar("Item", bound=Hashable)
 Source = TypeVar("Source", bound=Hashable)
 
-EARLIEST_MS = 946_684_800_000
-"""The year 2000. Earlier times are seconds that were sent as milliseconds, or clocks that were never set."""
-_EXACT_BELOW = 2**53
-"""2**53 itself is what float64 makes of 2**53 + 1, too."""
 _CLASS_TYPES = {str, bool}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FEATURES: dict[str, str | bool | int | float | None] = {}
@@ -172,7 +169,7 @@ def numbers(values: Sequence[Scalar | None], field: str) -> tuple[Floats, Bools]
             result = np.array(usable, dtype=np.float64)
     except OverflowError:
         as_float, result = np.zeros(len(values), dtype=bool), np.full(len(values), np.inf)
-    if (np.abs(result[~as_float]) >= _EXACT_BELOW).any():
+    if (np.abs(result[~as_float]) >= EXACT_BELOW).any():
         raise Rejection(f"$.{field}", "expected an integer of less than 2**53 in size, or a number with a decimal point")
     return result, as_float
 

@@ -9,12 +9,13 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from pipeline.cells import Ints
-from pipeline.columnize import EARLIEST_MS, outcomes_of, predictions_of
+from pipeline.columnize import outcomes_of, predictions_of
 from pipeline.columns import Outcomes, Predictions, Progress
 from pipeline.decode import Decoder, Rejected
 from pipeline.reasons import Rejection
 from pipeline.settings import PipelineSettings
 from schemas.events import Outcome, Prediction
+from schemas.limits import EARLIEST_MS
 from schemas.topics import PREDICTIONS
 
 Event = TypeVar("Event", Prediction, Outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from schemas.limits import MAX_FUTURE_MS, MESSAGE_BYTES, TEXT_LENGTH
 from schemas.metrics import DEFAULT_RETENTION_MS
 
 
@@ -19,8 +20,8 @@ class Limits:
     key_sets_per_model: int = 1000
     classes_per_model: int = 1000
     variants_per_model: int = 50
-    message_bytes: int = 1_000_000
-    text_length: int = 256
+    message_bytes: int = MESSAGE_BYTES
+    text_length: int = TEXT_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class PipelineSettings:
     publish_interval_ms: int = 250
     export_interval_ms: int = 20_000
     allowed_lateness_ms: int = 60_000
-    max_future_ms: int = 300_000
+    max_future_ms: int = MAX_FUTURE_MS
     idle_after_ms: int = 5_000
     accept_loss: bool = False
     label_horizon_ms: int = 30 * 86_400_000
