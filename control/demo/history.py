@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from control.query.lake import run_query
+from control.replacing import replace_file
 from control.supervisor.readiness import COUNTED, DAY
 from schemas.metrics import ALL
 
@@ -42,6 +41,9 @@ def wanted_history(home: Path, now_ms: int, seed: int) -> History | None:
 
 def published_days(home: Path) -> dict[tuple[str, int], int]:
     """Return how many predictions of each (model, day's start in epoch ms) an earlier run of the pipeline has exported."""
+    # Imported when it is needed: every command loads this module, and DuckDB takes long.
+    from control.query.lake import run_query
+
     names = ", ".join(f"'{name}'" for name in COUNTED)
     result = run_query(
         home,
@@ -57,8 +59,4 @@ def note_done(home: Path, history: History) -> None:
 
 
 def _write(home: Path, history: History) -> None:
-    path = _marker(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".new")
-    beside.write_bytes(msgspec.json.encode(history))
-    os.replace(beside, path)
+    replace_file(_marker(home), msgspec.json.encode(history))

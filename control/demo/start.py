@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from control.config import Config
 from control.console import Console
 from control.demo.history import DAYS, SCENARIO, note_done, published_days, wanted_history
+from control.ports import local_address
 from control.supervisor.part import Part, PartSpec
 from control.supervisor.readiness import CatchUp, answers
 from control.supervisor.supervisor import Supervisor
@@ -54,7 +55,7 @@ class Demo:
         self._console = console
         self._options = options
         self._epoch_ms = epoch_ms
-        self._address = f"http://127.0.0.1:{config.dashboard.port}"
+        self._address = local_address(config.dashboard.host, config.dashboard.port)
         self._dashboard_answers = False
         self._catch_up: CatchUp | None = None
         self._caught_up = False

@@ -12,7 +12,7 @@ from control.broker.jars import user_cache
 from control.config import Config
 from control.doctor import kafka, machine
 from control.doctor.findings import Finding
-from control.supervisor.ports import port_is_free
+from control.ports import local_address, port_is_free
 from control.supervisor.readiness import answers
 from schemas.errors import ConfigurationError
 
@@ -51,6 +51,6 @@ def _check_port(config: Config) -> Finding:
     host, port = config.dashboard.host, config.dashboard.port
     if port_is_free(host, port):
         return Finding("dashboard", True, f"is not running; port {port} is free")
-    if answers(f"http://127.0.0.1:{port}/health"):
+    if answers(f"{local_address(host, port)}/health"):
         return Finding("dashboard", True, f"answers on port {port}")
     return Finding("dashboard", False, f"port {port} is taken by something else", "set dashboard.port to another one")

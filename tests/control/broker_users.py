@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -27,10 +28,11 @@ with EmbeddedBroker(Path(sys.argv[1])) as kafka:
 class BrokerUser:
     """A process that joins the broker of a home, and leaves it when `leave` closes its input."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", _USER, str(home)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(more or {})},
+            cwd=cwd,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -107,7 +107,11 @@ def test_it_outlives_a_killed_starter_while_others_use_it_and_ends_with_the_last
 
 
 def test_when_all_users_are_killed_it_ends_and_the_next_one_finds_the_events(tmp_path: Path) -> None:
-    with BrokerUser(tmp_path) as user:
+    # The folder that it is called from, and a locale that knows ASCII alone, are no hindrance.
+    tmp_path = tmp_path / "größe"
+    tmp_path.mkdir()
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('imported')")
+    with BrokerUser(tmp_path, cwd=tmp_path, more={"LC_ALL": "C"}) as user:
         kafka = KafkaSettings(bootstrap_servers=user.address())
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=1)
         produce(kafka, b"kept")
