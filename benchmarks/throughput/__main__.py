@@ -25,6 +25,7 @@ from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import ensure_topics
 
 _START_S = 120
+_LONGEST_REASON = 160
 _SLOWEST_PER_S = 4_000
 """A candidate may take its start-up and this rate, then it is ended."""
 
@@ -89,7 +90,7 @@ def _measured(candidate: Candidate, stage: Stage, title: str) -> Line:
         found = candidate.measure(stage)
     except TowerError as error:
         _say(f"{title}: {error}")
-        return Line(candidate, failure=error.what.splitlines()[0][:80])
+        return Line(candidate, failure=error.what.splitlines()[0][:_LONGEST_REASON])
     _say(f"{title}: {found.rate:,.0f} events/s, correct: {found.verdict.text()}")
     return Line(candidate, found)
 
