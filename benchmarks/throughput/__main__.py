@@ -24,8 +24,8 @@ from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import ensure_topics
 
-_START_S = 120
 _LONGEST_REASON = 160
+_START_S = 120
 _SLOWEST_PER_S = 4_000
 """A candidate may take its start-up and this rate, then it is ended."""
 
