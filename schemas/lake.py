@@ -39,17 +39,37 @@ def wide_metrics_sql(home: Path) -> str:
     """Return a SELECT of `WIDE_COLUMNS` over all exported files, or of no rows when there are none yet."""
     folder = metrics_folder(home)
     if not any(folder.glob("window=*/*.parquet")):
-        nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in WIDE_COLUMNS.items())
-        return f"SELECT {nothing} WHERE false"
+        return no_metrics_sql()
     columns = ", ".join(f'"{name}"' for name in WIDE_COLUMNS)
-    pattern = str(folder / "window=*" / "*.parquet").replace("'", "''")
-    return f"SELECT {columns} FROM read_parquet('{pattern}', hive_partitioning = true, hive_types = {{'window': VARCHAR}})"
+    pattern = quoted(as_pattern(folder) + "/window=*/*.parquet")
+    return f"SELECT {columns} FROM read_parquet({pattern}, hive_partitioning = true, hive_types = {{'window': VARCHAR}})"
+
+
+def no_metrics_sql() -> str:
+    """Return a SELECT of `WIDE_COLUMNS` without rows."""
+    nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in WIDE_COLUMNS.items())
+    return f"SELECT {nothing} WHERE false"
+
+
+def as_pattern(path: Path) -> str:
+    """Return the pattern that DuckDB takes for this very path, whose name may contain what would be a pattern itself."""
+    return "".join(f"[{one}]" if one in "*?[" else one for one in str(path))
+
+
+def quoted(text: str) -> str:
+    """Return the text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def metrics_view_sql(home: Path) -> str:
     """Return the SELECT behind the view `metrics` of contracts 5: one row a number."""
+    return view_sql(wide_metrics_sql(home))
+
+
+def view_sql(wide_sql: str) -> str:
+    """Return the SELECT of one row a number over a SELECT of `WIDE_COLUMNS`."""
     return f"""
         SELECT model, model_version, segment, r.dimension AS dimension, r.metric AS metric, "window", window_start, window_end,
                r.value AS value, r.n AS n, r.low AS low, r.high AS high, status, revision, updated_at
-        FROM (SELECT * EXCLUDE (rows), unnest(rows) AS r FROM ({wide_metrics_sql(home)}))
+        FROM (SELECT * EXCLUDE (rows), unnest(rows) AS r FROM ({wide_sql}))
     """

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psutil
 
-from schemas.errors import ConfigurationError, TowerError
-from schemas.lake import metrics_folder, metrics_view_sql
+from control.query.reading import refuse_unless_reading
+from schemas.errors import TowerError
+from schemas.lake import as_pattern, metrics_folder, metrics_view_sql, quoted
 
 VIEWS = ("metrics",)
 LATER_VIEWS = {"alerts": "the alerts", "predictions": "the archive", "outcomes": "the archive"}
-_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _TRIES = 5
 _BATCH_ROWS = 2048
+_LEAST_MEMORY_MB = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +46,25 @@ def run_query(home: Path, sql: str) -> Result:
                 raise TowerError(f"the lake cannot be read: {_one_line(error)}", "try again; if it stays so, see ./tower doctor") from error
         except duckdb.Error as error:
             raise _explained(error) from error
+        except RuntimeError as error:
+            raise _interruption(error) from error
+        except OSError as error:
+            raise TowerError(f"the lake cannot be read: {error.strerror} ({error.filename})", "set TOWER_HOME to a folder") from error
     raise AssertionError("the last try returns or raises")
 
 
 def _run_once(home: Path, sql: str) -> Result:
+    refuse_unless_reading(sql)
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
-    statements = connection.extract_statements(sql)
-    if len(statements) != 1:
-        raise ConfigurationError(
-            f"expected one SQL statement, got {len(statements)}", 'write one: ./tower query "SELECT * FROM metrics LIMIT 5"'
-        )
-    kind = statements[0].type
-    is_pivot = kind == duckdb.StatementType.MULTI and re.search(r"\bpivot\b", sql, re.IGNORECASE) is not None
-    if kind not in _READING and not is_pivot:
-        raise ConfigurationError(f"{kind.name} is not a statement that reads", "write a SELECT")
+    connection.execute(f"SET memory_limit = '{max(_LEAST_MEMORY_MB, psutil.virtual_memory().total // 4_000_000)}MB'")
+    # Made by DuckDB when it needs it, and by default in the folder that the command is called from.
+    spill = Path(tempfile.gettempdir()) / f"tower-query-{uuid.uuid4().hex}"
+    connection.execute(f"SET temp_directory = {quoted(str(spill))}")
     connection.execute(f"CREATE VIEW metrics AS {metrics_view_sql(home)}")
-    folder = str(metrics_folder(home)).replace("'", "''")
-    # The statement comes from outside: it may read the lake and nothing else.
-    connection.execute(f"SET allowed_directories = ['{folder}']")
+    # The statement comes from outside: it may read the lake and nothing else. DuckDB knows no directory that is for reading alone.
+    folder = metrics_folder(home)
+    connection.execute(f"SET allowed_directories = [{quoted(str(folder))}, {quoted(as_pattern(folder))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     cursor = connection.execute(sql)
@@ -78,10 +82,19 @@ def _batches(cursor: duckdb.DuckDBPyConnection, first: list[tuple[object, ...]])
             batch = cursor.fetchmany(_BATCH_ROWS)
     except duckdb.Error as error:
         raise TowerError(f"the result ended early: {_one_line(error)}", "run the query again") from error
+    except RuntimeError as error:
+        raise _interruption(error) from error
+
+
+def _interruption(error: RuntimeError) -> BaseException:
+    """Return the KeyboardInterrupt that DuckDB has replaced by an error of its own, or the error when it is another one."""
+    return KeyboardInterrupt() if "interrupted" in str(error).lower() else error
 
 
 def _explained(error: duckdb.Error) -> TowerError:
     text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return TowerError(_one_line(error), "ask for fewer rows at a time")
     missing = re.search(r"Table with name (\w+) does not exist", text)
     if missing is None:
         return TowerError(_one_line(error), "correct the SQL")

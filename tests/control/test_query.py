@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 
+from control.query import lake
 from control.query.formats import WRITERS
-from control.query.lake import run_query
+from control.query.lake import Result, run_query
 from schemas.errors import ConfigurationError, TowerError
 from schemas.lake import WIDE_COLUMNS, metrics_folder
 from tests.control.command_line import tower
@@ -99,20 +102,119 @@ def test_more_rows_than_a_batch_all_come(home: Path) -> None:
     assert rendered(home, "SELECT i FROM range(10000) AS r(i)", "csv").count("\n") == 10_001
 
 
-@pytest.mark.parametrize(
-    "sql", ["FROM metrics", "WITH a AS (SELECT 1) SELECT * FROM a", "DESCRIBE metrics", "EXPLAIN SELECT 1", "SUMMARIZE metrics"]
-)
+PIVOT = "PIVOT metrics ON metric USING sum(value)"
+READING = [
+    "FROM metrics",
+    "WITH a AS (SELECT 1) SELECT * FROM a",
+    "DESCRIBE metrics",
+    "SUMMARIZE metrics",
+    "SHOW TABLES",
+    "VALUES ('ü; --')",
+    "/* ü */ SELECT 'a;' AS a, 2 AS a -- why; not\n ; -- done",
+    "SELECT * FROM metrics WHERE metric IN (SELECT metric FROM metrics) ORDER BY ALL;",
+    PIVOT,
+    f"WITH a AS ({PIVOT}) FROM a",
+    "EXPLAIN SELECT 1",
+    "explain analyze SELECT count(*) FROM metrics",
+    "EXPLAIN (ANALYZE, FORMAT json) SELECT 1",
+    "EXPLAIN (SELECT 1)",
+]
+WRITING = [
+    "COPY (SELECT 1) TO $file$",
+    "EXPLAIN COPY (SELECT 1) TO $file$",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO $file$",
+    "/* EXPLAIN SELECT */ EXPLAIN (ANALYZE) COPY (SELECT 1) TO $file$",
+    "EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1",
+    f"COPY ({PIVOT}) TO $file$",
+    f"COPY (FROM ({PIVOT})) TO $file$",
+    f"CREATE TABLE a AS {PIVOT}",
+    f"WITH a AS ({PIVOT}) INSERT INTO metrics FROM a",
+    "WITH a AS (COPY (SELECT 1) TO $file$) FROM a",
+    "EXPLAIN ANALYZE WITH a AS (COPY (SELECT 1) TO $file$) FROM a",
+    f"WITH a AS (COPY (SELECT 1) TO $file$) {PIVOT}",
+    "PIVOT (WITH a AS (COPY (SELECT 1) TO $file$) FROM a) ON Count USING sum(1)",
+    "SELECT * FROM (WITH a AS (COPY (SELECT 1) TO $file$) FROM a)",
+    "FROM query('COPY (SELECT 1) TO $$file$$')",
+    "FROM query('WITH a AS (COPY (SELECT 1) TO $$file$$) FROM a')",
+    "WITH a AS (DELETE FROM metrics RETURNING *) FROM a",
+    "CREATE TABLE a (b INT)",
+    "CREATE OR REPLACE VIEW metrics AS SELECT 1",
+    "EXPORT DATABASE $file$",
+    "ATTACH $file$",
+    "ATTACH $file$ AS a; CREATE TABLE a.b AS SELECT 1",
+    "SET threads = 1",
+    "SET allowed_directories = []",
+    "PRAGMA enable_profiling",
+    "CALL enable_logging(storage = 'file', storage_path = $file$)",
+    "FROM enable_logging(storage = 'file', storage_path = $file$)",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "CHECKPOINT",
+    "DROP VIEW metrics",
+    "BEGIN",
+    "PREPARE a AS SELECT 1",
+    "SELECT 1) TO 'a'; COPY (SELECT 1",
+]
+
+
+def writing(sql: str, path: Path) -> str:
+    """Return the statement with the path as a literal, or as a literal within one."""
+    literal = str(path).replace("'", "''")
+    return sql.replace("$$file$$", "''" + literal.replace("'", "''") + "''").replace("$file$", f"'{literal}'")
+
+
+@pytest.mark.parametrize("sql", READING)
 def test_whatever_reads_is_allowed(home: Path, sql: str) -> None:
     assert run_query(home, sql).columns
 
 
-@pytest.mark.parametrize(
-    "sql",
-    ["COPY (SELECT 1) TO 'x.csv'", "CREATE TABLE a (b INT)", "SET threads = 1", "INSTALL httpfs", "ATTACH 'x.db'", "DROP VIEW metrics"],
-)
-def test_whatever_does_not_read_is_refused(home: Path, sql: str) -> None:
-    with pytest.raises(ConfigurationError, match="is not a statement that reads"):
-        run_query(home, sql)
+@pytest.mark.parametrize("sql", WRITING)
+@pytest.mark.parametrize("name", ["window=1h/1767225600000.parquet", "window=1h/new.parquet"])
+def test_whatever_writes_is_refused_and_leaves_the_lake_as_it_is(home: Path, sql: str, name: str) -> None:
+    before = {path: path.read_bytes() for path in home.parent.rglob("*") if path.is_file()}
+    with pytest.raises(TowerError):
+        list(run_query(home, writing(sql, metrics_folder(home) / name)).batches)
+    assert {path: path.read_bytes() for path in home.parent.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("sql", ["SET threads = 1", WRITING[2], WRITING[5], WRITING[9]])
+def test_a_statement_that_writes_is_wrong_usage(home: Path, sql: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a statement that reads - write a SELECT"):
+        run_query(home, writing(sql, metrics_folder(home) / "x"))
+
+
+@pytest.mark.parametrize("name", ["a[b]c", "st*r", "q?x", "[!x]"])
+def test_a_home_is_read_by_its_name_also_when_that_looks_like_a_pattern(home: Path, name: str) -> None:
+    named = home.rename(home.with_name(name))
+    for other in ("abc", "stir", "qux", "y"):
+        (metrics_folder(named.with_name(other)) / "window=1h").mkdir(parents=True)
+        (metrics_folder(named.with_name(other)) / "window=1h" / "1.parquet").write_bytes(b"another home's")
+    assert rendered(named, "SELECT count(*) AS n FROM metrics", "csv") == "n\n2\n"
+
+
+def test_a_query_leaves_nothing_in_the_folder_that_it_is_called_from(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(lake, "_LEAST_MEMORY_MB", 100)
+    monkeypatch.setattr(lake.psutil, "virtual_memory", lambda: SimpleNamespace(total=0))
+    spilled: list[Path] = []
+    rows = run_query(home, "SELECT i, repeat('x', 100) || i AS s FROM range(1000000) AS r(i) ORDER BY s").batches
+    for batch in rows:
+        spilled += [path for path in tmp_path.iterdir() if path.name.startswith("tower-query-")] if not spilled else []
+        assert len(batch[0]) == 2
+    assert spilled, "it was large enough"
+    assert list(here.iterdir()) == []
+
+
+def test_an_interrupted_query_is_an_interrupt_not_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> Result:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(lake, "_run_once", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_query(home, "SELECT 1")
 
 
 def test_one_statement_at_a_time(home: Path) -> None:

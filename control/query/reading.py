@@ -1,0 +1,56 @@
+"""Whether a statement only reads: DuckDB itself is asked, on a database from which no file can be reached."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from schemas.errors import ConfigurationError
+from schemas.lake import no_metrics_sql, view_sql
+
+_MEND = "write a SELECT"
+_EXPLAIN = re.compile(r"EXPLAIN\b\s*(ANALYZE\b|\((?=\s*(?:ANALYZE|FORMAT)\b)[^()]*\))?", re.IGNORECASE)
+
+
+def refuse_unless_reading(sql: str) -> None:
+    """Raise ConfigurationError unless `sql` is one statement that only reads, and duckdb.Error when it is none at all.
+
+    The kind that DuckDB gives a statement does not say so: `EXPLAIN ANALYZE` runs a COPY, `WITH a AS (COPY ...)` is a SELECT, and
+    COPY or CREATE around a PIVOT have the kind of a PIVOT. So it is put where only a reading one may stand, into a subquery, and
+    bound over views without rows.
+    """
+    # Each PIVOT makes a type for itself: the database is for this statement alone.
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"CREATE VIEW metrics AS {view_sql(no_metrics_sql())}")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1:
+            raise ConfigurationError(
+                f"expected one SQL statement, got {len(statements)}", 'write one: ./tower query "SELECT * FROM metrics LIMIT 5"'
+            )
+        kind = statements[0].type
+        if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI):
+            raise ConfigurationError(f"{kind.name} is not a statement that reads", _MEND)
+        try:
+            connection.execute(f"EXPLAIN SELECT * FROM (\n{_inner(sql)}\n)")
+        except duckdb.ParserException as error:
+            raise ConfigurationError("this is not a statement that reads", _MEND) from error
+        except duckdb.BinderException as error:
+            if "WITH clause containing" in str(error):
+                raise ConfigurationError("a WITH that writes is not a statement that reads", _MEND) from error
+            raise
+
+
+def _inner(sql: str) -> str:
+    """Return the statement without comments, its last semicolon, and EXPLAIN."""
+    tokens = duckdb.tokenize(sql)
+    ends = [start for start, _ in tokens[1:]] + [len(sql)]
+    # Positions count bytes.
+    content = sql.encode()
+    ends[-1] = len(content)
+    kept = b" ".join(content[start:end] for (start, kind), end in zip(tokens, ends, strict=True) if kind != duckdb.token_type.comment)
+    text = kept.decode().strip().rstrip("; \n\t")
+    explained = _EXPLAIN.match(text)
+    return text[explained.end() :] if explained else text
