@@ -18,6 +18,7 @@ class OutageLog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._told_s = float("-inf")
+        self._told = False
         self._away_since_s: float | None = None
 
     def note(self, error: KafkaError) -> None:
@@ -26,12 +27,12 @@ class OutageLog:
         if self._away_since_s is None:
             self._away_since_s = now
         if now - self._told_s >= _EVERY_S:
-            self._told_s = now
+            self._told_s, self._told = now, True
             log.warning("Kafka does not answer (%s); waiting for it", error.str())
 
     def heard(self) -> None:
-        """Take note that Kafka has answered."""
+        """Take note that Kafka has answered: one partition hears it while another's client still reports what was."""
         if self._away_since_s is not None:
-            log.info("Kafka answers again, after %.1f s", self._clock() - self._away_since_s)
-            self._away_since_s = None
-            self._told_s = float("-inf")
+            if self._told:
+                log.info("Kafka answers again, after %.1f s", self._clock() - self._away_since_s)
+            self._away_since_s, self._told = None, False

@@ -30,7 +30,7 @@ TOML = """
 [pipeline]
 export_interval = "1s"
 """
-ANSWER_S = 40.0
+ANSWER_S = 120.0
 LEAVES_WITHIN_S = 5.0
 _TRIES = 5
 

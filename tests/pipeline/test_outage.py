@@ -1,0 +1,30 @@
+"""What is said while Kafka is away, and when it is back: each once, though many clients report it, and not at the same time."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError
+
+from pipeline.outage import OutageLog
+
+AWAY = KafkaError(KafkaError._ALL_BROKERS_DOWN)
+
+
+def test_an_outage_is_told_now_and_then_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tower.pipeline")
+    times = iter([100.0, 101.0, 105.0, 111.0, 111.0, 111.0, 130.0])
+    outage = OutageLog(lambda: next(times))
+    for _ in range(4):
+        outage.note(AWAY)
+    outage.heard()
+    outage.heard()
+    # Partitions whose clients have not noticed yet: neither an outage nor an end.
+    outage.note(AWAY)
+    outage.heard()
+    assert [record.message.split(" (")[0] for record in caplog.records] == [
+        "Kafka does not answer",
+        "Kafka does not answer",
+        "Kafka answers again, after 11.0 s",
+    ]
+    outage.note(AWAY)
+    assert caplog.records[-1].levelname == "WARNING"
