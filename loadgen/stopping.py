@@ -8,6 +8,13 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+INTERRUPTED = 130
+"""The exit code of what was stopped before it was done, as shells have it for Ctrl-C."""
+
+
+class Stopped(Exception):
+    """What is under way was stopped by a signal."""
+
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,8 +28,12 @@ from loadgen.replay.values import (
     text,
 )
 from schemas.events import Outcome, Prediction
+from schemas.limits import EventLimits
 
 T = TypeVar("T")
+
+CLIENT_BYTES = 999_000
+"""The largest event that the Kafka client takes by default, with room for its key."""
 
 _MENDS = {
     "created_at": "mend the row, or name another column with --map created_at=COLUMN",
@@ -40,19 +43,27 @@ _MENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How rows become events. `model_version` is used where no column has it, and `file_name` in ids where none has them."""
+    """How rows become events.
+
+    `model_version` is used where no column has it; `file_name` and the `digest` of what is in the file make ids where none has them.
+    `limits` are what the pipeline accepts, `clock` returns epoch milliseconds.
+    """
 
     model: str
     model_version: str
     file_name: str
+    digest: str
     mapping: ColumnMapping
     label_delay_ms: int
+    limits: EventLimits
+    clock: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as messages. `outcome` is None when the row says nothing that became known later; times in milliseconds."""
+    """Row `number` as messages. `outcome` is None when the row says nothing that became known later; times in milliseconds."""
 
+    number: int
     key: bytes
     created_at: int
     prediction: bytes
@@ -60,22 +71,26 @@ class Row:
     outcome: bytes | None
 
 
-def row_id(file_name: str, row: int) -> str:
-    """Return the prediction id of a row without one: the same each time that the file is replayed."""
-    if len(file_name) > 100:
-        file_name = f"{file_name[:80]}~{hashlib.sha256(file_name.encode()).hexdigest()[:12]}"
-    return f"{file_name}-{row}"
+def row_id(file_name: str, digest: str, row: int) -> str:
+    """Return the prediction id of a row without one: the same each time that the file is replayed, and another in each other file."""
+    return f"{file_name[:80]}~{digest}-{row}"
 
 
 def rows_of_chunk(chunk: Chunk, reading: Reading) -> Iterator[Row]:
     """Return the rows of `chunk` as messages. Raises RowError that names the first row and value that cannot be used."""
     predictions = list(_predictions(chunk, reading))
     encode = msgspec.json.Encoder().encode
-    for prediction, outcome in zip(predictions, _outcomes(chunk, reading, predictions), strict=True):
+    most = min(reading.limits.message_bytes, CLIENT_BYTES)
+    pairs = zip(predictions, _outcomes(chunk, reading, predictions), strict=True)
+    for row, (prediction, outcome) in enumerate(pairs, start=chunk.first_row):
         created_at = prediction.created_at
         assert isinstance(created_at, int)
-        due = created_at + reading.label_delay_ms
-        yield Row(prediction.prediction_id.encode(), created_at, encode(prediction), due, encode(outcome) if outcome else None)
+        value, key = encode(prediction), prediction.prediction_id.encode()
+        if len(value) > most:
+            raise RowError(
+                f"row {number:,}: the event has {len(value):,} bytes, more than {most:,}", "leave columns out with --features=-A,-B"
+            )
+        yield Row(row, key, created_at, value, created_at + reading.label_delay_ms, encode(outcome) if outcome else None)
 
 
 def _column(chunk: Chunk, reading: Reading, field: str, one: Callable[[Value], T], default: Iterable[T]) -> Iterable[T]:
@@ -92,20 +107,29 @@ def _column(chunk: Chunk, reading: Reading, field: str, one: Callable[[Value], T
 
 
 def _predictions(chunk: Chunk, reading: Reading) -> Iterator[Prediction]:
+    limits = reading.limits
+    latest_ms = reading.clock() + limits.max_future_ms
+
+    def time_of(value: Value) -> int:
+        moment = epoch_ms(value)
+        if moment > latest_ms:
+            raise ValueError(f"a time at most {limits.max_future_ms // 1000} s ahead of the clock")
+        return moment
+
     numbers = range(chunk.first_row, chunk.first_row + chunk.size)
-    ids = _column(chunk, reading, "prediction_id", text, (row_id(reading.file_name, row) for row in numbers))
+    ids = _column(chunk, reading, "prediction_id", text, (row_id(reading.file_name, reading.digest, row) for row in numbers))
     nothing = itertools.repeat(None)
     rows = zip(
         numbers,
         ids,
         _column(chunk, reading, "model_version", text, itertools.repeat(reading.model_version)),
-        _column(chunk, reading, "created_at", epoch_ms, ()),
+        _column(chunk, reading, "created_at", time_of, ()),
         _column(chunk, reading, "response_time_ms", optional(not_negative), nothing),
         _column(chunk, reading, "status", optional(status), nothing),
-        _column(chunk, reading, "prediction", optional(scalar), ()),
+        _column(chunk, reading, "prediction", optional(lambda value: scalar(value, limits.text_length)), ()),
         _column(chunk, reading, "score", optional(score), nothing),
-        features_of(chunk, reading.mapping),
-        segments_of(chunk, reading.mapping),
+        features_of(chunk, reading.mapping, limits.text_length),
+        segments_of(chunk, reading.mapping, limits.text_length),
         _column(chunk, reading, "variant", optional(text), nothing),
         _column(chunk, reading, "unit_id", optional(text), nothing),
         strict=True,
@@ -121,7 +145,7 @@ def _outcomes(chunk: Chunk, reading: Reading, predictions: list[Prediction]) -> 
     nothing = itertools.repeat(None)
     columns = zip(
         predictions,
-        _column(chunk, reading, "label", optional(scalar), nothing),
+        _column(chunk, reading, "label", optional(lambda value: scalar(value, reading.limits.text_length)), nothing),
         _column(chunk, reading, "converted", optional(boolean), nothing),
         _column(chunk, reading, "revenue_generated", optional(number), nothing),
         strict=True,

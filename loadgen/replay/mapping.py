@@ -26,7 +26,7 @@ OBVIOUS_NAMES: dict[str, tuple[str, ...]] = {
     "model_version": ("model_version", "version"),
     "response_time_ms": ("response_time_ms", "latency_ms", "response_time", "latency", "duration_ms", "elapsed_ms"),
     "status": ("status",),
-    "score": ("score", "probability", "proba", "y_score", "y_proba", "y_prob", "prob", "confidence"),
+    "score": ("score", "probability", "proba", "y_score", "y_proba", "y_prob", "prob"),
     "variant": ("variant", "experiment_arm", "arm"),
     "unit_id": ("unit_id", "user_id", "customer_id", "account_id"),
     "label": ("label", "target", "y_true", "actual", "ground_truth", "truth", "y"),
@@ -59,36 +59,42 @@ class ColumnMapping:
         return {*self.fields.values(), *self.features.values(), *self.segments.values()}
 
 
-def map_columns(columns: Iterable[str], asked: Mapping[str, str], features: list[str] | None) -> ColumnMapping:
+def map_columns(
+    columns: Iterable[str], asked: Mapping[str, str], features: list[str] | None, no_times: Mapping[str, object] | None = None
+) -> ColumnMapping:
     """Return what each of `columns` becomes.
 
     `asked` maps a field, `segments.NAME` or `features.NAME` to a column, or to `""`: that field is not to be guessed. `features` are the
     only columns to become features; names that begin with `-` are those not to. `None`: all that are left.
+    `no_times` are columns whose values, such as the one given, are no times whatever they are called.
 
-    Raises ConfigurationError when a field is unknown, a column is missing, or no column has the time or the prediction.
+    Raises ConfigurationError when a field is unknown, a column is missing, two become the same feature,
+    or none has the time or the prediction.
     """
     present = list(columns)
     fields, chosen_features, segments = _asked(present, asked)
     wanted, excluded = _split_features(present, features)
     taken = {*fields.values(), *chosen_features.values(), *segments.values(), *wanted, *excluded}
     for field, names in OBVIOUS_NAMES.items():
-        if field not in asked and (column := _obvious(present, names, taken)) is not None:
+        unfit = {*taken, *(no_times or ())} if field == "created_at" else taken
+        if field not in asked and (column := _obvious(present, names, unfit)) is not None:
             fields[field] = column
             taken.add(column)
     for column in present:
         if column.startswith("segments.") and column not in taken:
             segments[column.removeprefix("segments.")] = column
             taken.add(column)
-    chosen_features.update({column.removeprefix("features."): column for column in wanted})
+    for column in wanted:
+        _add_feature(chosen_features, column)
     unused = [column for column in present if column in excluded]
     for column in present:
         if column in taken:
             continue
         if (features is None or excluded) and column not in IGNORED:
-            chosen_features[column.removeprefix("features.")] = column
+            _add_feature(chosen_features, column)
         else:
             unused.append(column)
-    _require(fields, present)
+    _require(fields, present, no_times or {})
     return ColumnMapping(fields, chosen_features, segments, tuple(unused), open_features=features is None or bool(excluded))
 
 
@@ -136,7 +142,19 @@ def _require_column(column: str, present: list[str], where: str) -> None:
         raise ConfigurationError(f"{where}: there is no column {column!r}", f"{hint}columns are {', '.join(present)}")
 
 
-def _require(fields: dict[str, str], present: list[str]) -> None:
+def _add_feature(features: dict[str, str], column: str) -> None:
+    name = column.removeprefix("features.")
+    if features.setdefault(name, column) != column:
+        raise ConfigurationError(
+            f"columns {features[name]} and {column} are both the feature {name}", f"leave one out: --features=-{column}"
+        )
+
+
+def _require(fields: dict[str, str], present: list[str], no_times: Mapping[str, object]) -> None:
     for field, meaning in (("created_at", "when a prediction was made"), ("prediction", "what was predicted")):
         if field not in fields:
-            raise ConfigurationError(f"no column says {meaning}", f"name it with --map {field}=COLUMN; columns are {', '.join(present)}")
+            unfit = [name for name in present if field == "created_at" and name in no_times and name.lower() in OBVIOUS_NAMES[field]]
+            why = f" ({unfit[0]} has numbers such as {no_times[unfit[0]]}, which are no times)" if unfit else ""
+            raise ConfigurationError(
+                f"no column says {meaning}{why}", f"name it with --map {field}=COLUMN; columns are {', '.join(present)}"
+            )

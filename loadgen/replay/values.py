@@ -9,12 +9,16 @@ from typing import TypeVar
 
 from schemas.errors import TowerError
 from schemas.events import NAME_LENGTH
+from schemas.limits import EARLIEST_MS, EXACT_BELOW, TEXT_LENGTH
 
 Value = object
 """A value as a table has it: None, a bool, int, float, str, a dict or list, or ABSENT."""
 Scalar = str | bool | int | float
 T = TypeVar("T")
-YEAR_10000_MS = 253_402_300_800_000
+_YEAR_10000_MS = 253_402_300_800_000
+_FIRST_DATE, _LAST_DATE = 19_000_101, 99_991_231
+_LEAST_WHOLE, _MOST_WHOLE = -(2**63), 2**64 - 1
+"""Whole numbers beyond these are not written as such in JSON."""
 
 
 class Absent:
@@ -52,32 +56,42 @@ def is_missing(value: Value) -> bool:
 def epoch_ms(value: Value) -> int:
     """Return a time as milliseconds since the epoch.
 
-    A number is seconds, milliseconds, microseconds or nanoseconds since the epoch, by its size (the years 1973 to
-    5138 are told apart). Text is ISO 8601; without an offset it is UTC.
+    A number is seconds, milliseconds, microseconds or nanoseconds since the epoch, by its size, or a date written as
+    20240501: as seconds that would be in the year 1970. Text is ISO 8601; without an offset it is UTC.
+    Raises ValueError for what is no time, and for times before the year 2000, which the pipeline refuses.
     """
     if isinstance(value, str):
-        return _text_ms(value.strip())
-    if isinstance(value, datetime):
-        return _datetime_ms(value)
+        milliseconds = _text_ms(value.strip())
+    elif isinstance(value, datetime):
+        milliseconds = _datetime_ms(value)
+    else:
+        milliseconds = _number_ms(value)
+    if not EARLIEST_MS <= milliseconds < _YEAR_10000_MS:
+        raise ValueError("a time from the year 2000 on")
+    return milliseconds
+
+
+def _number_ms(value: Value) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError("a time (ISO 8601, or a number since the epoch)")
+    if _FIRST_DATE <= value <= _LAST_DATE and value == int(value):
+        try:
+            return _datetime_ms(datetime.strptime(str(int(value)), "%Y%m%d"))
+        except ValueError:
+            pass
     size = abs(value)
-    milliseconds = round(value * 1000 if size < 1e11 else value if size < 1e14 else value / 1e3 if size < 1e17 else value / 1e6)
-    if not 0 <= milliseconds < YEAR_10000_MS:
-        raise ValueError("a time from 1970 on")
-    return milliseconds
+    return round(value * 1000 if size < 1e11 else value if size < 1e14 else value / 1e3 if size < 1e17 else value / 1e6)
 
 
 def _text_ms(text: str) -> int:
     try:
-        return _datetime_ms(datetime.fromisoformat(text))
+        return _number_ms(float(text))  # before ISO 8601, which would read the digits 13760311800 as a day in 1376
     except ValueError:
         pass
     try:
-        number = float(text)
+        return _datetime_ms(datetime.fromisoformat(text))
     except ValueError:
         raise ValueError("a time (ISO 8601 such as 2024-05-01T12:00:00Z, or a number since the epoch)") from None
-    return epoch_ms(number)
 
 
 def _datetime_ms(moment: datetime) -> int:
@@ -85,20 +99,26 @@ def _datetime_ms(moment: datetime) -> int:
     return round(aware.timestamp() * 1000)
 
 
-def scalar(value: Value) -> Scalar:
+def scalar(value: Value, text_length: int = TEXT_LENGTH) -> Scalar:
     """Return a class or a target, of the type that the table has it in."""
     if is_missing(value) or not isinstance(value, (str, bool, int, float)) or (isinstance(value, float) and math.isinf(value)):
         raise ValueError("text, a number or true/false")
+    if isinstance(value, str) and len(value) > text_length:
+        raise ValueError(f"text of at most {text_length} characters")
+    if isinstance(value, int) and abs(value) >= EXACT_BELOW:
+        raise ValueError("a whole number of less than 2**53 in size")
     return value
 
 
-def text(value: Value) -> str:
-    """Return a name of 1 to 128 characters; numbers become text."""
+def text(value: Value, shortest: int = 1, longest: int = NAME_LENGTH) -> str:
+    """Return a name; numbers become text."""
     if is_missing(value) or isinstance(value, (dict, list)):
         raise ValueError("text")
+    if isinstance(value, float) and abs(value) >= EXACT_BELOW:
+        raise ValueError("text, or a number that is exact")
     written = value if isinstance(value, str) else ("true" if value else "false") if isinstance(value, bool) else str(value)
-    if not 1 <= len(written) <= NAME_LENGTH:
-        raise ValueError(f"text of 1 to {NAME_LENGTH} characters")
+    if not shortest <= len(written) <= longest:
+        raise ValueError(f"text of {shortest} to {longest} characters")
     return written
 
 
@@ -114,7 +134,11 @@ def number(value: Value) -> float:
     """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError("a number")
-    return value
+    return _writable(value)
+
+
+def _writable(value: float) -> float:
+    return value if _LEAST_WHOLE <= value <= _MOST_WHOLE else float(value)
 
 
 def boolean(value: Value) -> bool:
@@ -153,8 +177,10 @@ def _probability(value: Value) -> float:
 
 def feature(value: Value) -> str | bool | int | float | Absent | None:
     """Return an input; a NaN or an infinite number is a null, and what is absent stays absent."""
-    if value is None or isinstance(value, (str, bool, int, Absent)):
+    if value is None or isinstance(value, (str, bool, Absent)):
         return value
+    if isinstance(value, int):
+        return _writable(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     raise ValueError("text, a number, true/false or nothing")

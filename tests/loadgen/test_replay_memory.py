@@ -16,13 +16,14 @@ from loadgen.replay.formats import open_table
 from loadgen.replay.mapping import map_columns
 from loadgen.replay.table import Chunk
 from loadgen.replay.events import rows_of_chunk
+from schemas.limits import EventLimits
 
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 path = Path(sys.argv[1])
 table = open_table(path)
-reading = Reading("m", "1", path.name, map_columns(table.columns, {}, None), 0)
+reading = Reading("m", "1", path.name, "", map_columns(table.columns, {}, None), 0, EventLimits(), lambda: 1_800_000_000_000)
 rows = converted = 0
 early = 0.0
 for chunk in table.chunks(reading.mapping.fields["created_at"], set()):

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-import gzip
 import json
+import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,42 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.replay.events import Reading, rows_of_chunk
+from loadgen.replay.events import rows_of_chunk
 from loadgen.replay.formats import open_table
 from loadgen.replay.lines import LineTable
 from loadgen.replay.mapping import map_columns
-from loadgen.replay.run import _rows, describe_mapping
+from loadgen.replay.run import describe_mapping
 from schemas.errors import ConfigurationError, TowerError
 from schemas.events import Outcome, Prediction
-
-JSON = dict[str, object]
-
-
-def _events(
-    path: Path, asked: dict[str, str] | None = None, features: list[str] | None = None, delay_ms: int = 0
-) -> tuple[list[JSON], list[JSON]]:
-    """Return the predictions and outcomes of a file as plain JSON, after reading each as the contract's type."""
-    table = open_table(path)
-    reading = Reading("m", "1", path.name, map_columns(table.columns, asked or {}, features), delay_ms)
-    predictions, outcomes = [], []
-    for row in _rows(table, reading):
-        msgspec.json.decode(row.prediction, type=Prediction)
-        predictions.append(json.loads(row.prediction))
-        if row.outcome is not None:
-            msgspec.json.decode(row.outcome, type=Outcome)
-            outcomes.append(json.loads(row.outcome))
-    return predictions, outcomes
-
-
-def _write(tmp_path: Path, name: str, content: str) -> Path:
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
-    return path
+from tests.loadgen.reading_tables import JSON, NOW_MS, events_of, reading_of, write
 
 
 def test_a_csv_keeps_whole_and_decimal_numbers_apart(tmp_path: Path) -> None:
-    path = _write(tmp_path, "a.csv", "id,ts,pred,label,age,ratio,plan,vip\n007,1714560000,1,0,3,2.0,a,true\n8,1714560001,0,,,NaN,,\n")
-    predictions, outcomes = _events(path)
+    path = write(tmp_path, "a.csv", "id,ts,pred,label,age,ratio,plan,vip\n007,1714560000,1,0,3,2.0,a,true\n8,1714560001,0,,,NaN,,\n")
+    predictions, outcomes = events_of(path)
     assert predictions[0]["features"] == {"age": 3, "ratio": 2.0, "plan": "a", "vip": True}
     assert json.dumps(predictions[0]["features"]) == '{"age": 3, "ratio": 2.0, "plan": "a", "vip": true}'
     assert predictions[1]["features"] == {"age": None, "ratio": None, "plan": None, "vip": None}
@@ -57,7 +35,7 @@ def test_a_csv_keeps_whole_and_decimal_numbers_apart(tmp_path: Path) -> None:
 
 def test_one_decimal_in_the_last_row_of_a_csv_makes_the_column_decimal_from_the_first(tmp_path: Path) -> None:
     rows = "".join(f"1714560000,1,{row}\n" for row in range(30_000))
-    predictions, _ = _events(_write(tmp_path, "a.csv", f"ts,pred,x\n{rows}1714560000,1,0.5\n"))
+    predictions, _ = events_of(write(tmp_path, "a.csv", f"ts,pred,x\n{rows}1714560000,1,0.5\n"))
     assert {type(prediction["features"]["x"]) for prediction in predictions} == {float}  # type: ignore[index]
 
 
@@ -65,14 +43,14 @@ def test_one_decimal_in_the_last_row_of_a_csv_makes_the_column_decimal_from_the_
 def test_delimiters_quotes_and_compression_of_csv_are_understood(tmp_path: Path, name: str) -> None:
     delimiter = "\t" if "tsv" in name else ";" if "semi" in name else ","
     content = 'ts,pred,text\r\n2024-05-01T12:00:00Z,yes,"a ""b"", c"\r\n'.replace(",", delimiter)
-    predictions, _ = _events(_write(tmp_path, name, "\ufeff" + content))
+    predictions, _ = events_of(write(tmp_path, name, "\ufeff" + content))
     assert predictions[0]["created_at"] == 1714564800000
     assert predictions[0]["prediction"] == "yes"
     assert predictions[0]["features"] == {"text": f'a "b"{delimiter} c'}
 
 
 def test_a_date_in_a_csv_that_is_a_feature_stays_as_written(tmp_path: Path) -> None:
-    predictions, _ = _events(_write(tmp_path, "a.csv", "ts,pred,joined\n1714560000,1,03/04/2024\n"))
+    predictions, _ = events_of(write(tmp_path, "a.csv", "ts,pred,joined\n1714560000,1,03/04/2024\n"))
     assert predictions[0]["features"] == {"joined": "03/04/2024"}
 
 
@@ -82,7 +60,7 @@ def test_ndjson_keeps_each_values_type_and_what_is_absent_is_no_null(tmp_path: P
         "",
         '{"created_at": "2024-05-01T12:00:00+02:00", "prediction": "x", "later": NaN}',
     ]
-    predictions, outcomes = _events(_write(tmp_path, "a.ndjson", "\n".join(lines)))
+    predictions, outcomes = events_of(write(tmp_path, "a.ndjson", "\n".join(lines)))
     assert predictions[0]["features"] == {"a": 1, "b": None}
     assert predictions[0]["segments"] == {"region": "x"}
     assert predictions[1]["features"] == {"later": None}
@@ -91,7 +69,7 @@ def test_ndjson_keeps_each_values_type_and_what_is_absent_is_no_null(tmp_path: P
 
 def test_an_ndjson_field_that_turns_up_late_is_a_feature(tmp_path: Path) -> None:
     lines = ['{"ts": 1714560000, "pred": 1}'] * 20_000 + ['{"ts": 1714560000, "pred": 1, "new": 5}']
-    predictions, _ = _events(_write(tmp_path, "a.jsonl", "\n".join(lines)))
+    predictions, _ = events_of(write(tmp_path, "a.jsonl", "\n".join(lines)))
     assert "features" not in predictions[0]
     assert predictions[-1]["features"] == {"new": 5}
 
@@ -111,16 +89,16 @@ def test_parquet_types_become_json_types(tmp_path: Path) -> None:
         }
     )
     pq.write_table(table, tmp_path / "a.parquet")
-    predictions, outcomes = _events(tmp_path / "a.parquet")
+    predictions, outcomes = events_of(tmp_path / "a.parquet")
     assert predictions[0]["created_at"] == 1714564800250
     assert predictions[0]["score"] == {"0": 0.2, "1": 0.8}
-    assert predictions[0]["features"] == {"count": 3, "seen": "2024-05-01 12:00:00.25+00", "plan": "x", "a": 1, "b": None}
+    assert predictions[0]["features"] == {"count": 3, "seen": "2024-05-01T12:00:00.250000+00:00", "plan": "x", "a": 1, "b": None}
     assert predictions[1]["features"] == {"count": None, "seen": None, "plan": "y", "a": 2, "b": 0.5}
     assert len(outcomes) == 1
     assert b'"label":1.0' in msgspec.json.encode(outcomes[0])
 
 
-def test_the_three_formats_give_the_same_events(tmp_path: Path) -> None:
+def test_the_three_formats_give_the_sameevents_of(tmp_path: Path) -> None:
     rows: list[JSON] = [
         {
             "id": f"r{row}",
@@ -137,46 +115,57 @@ def test_the_three_formats_give_the_same_events(tmp_path: Path) -> None:
     csv = "id,ts,pred,label,age,ratio,plan\n" + "".join(",".join(str(value) for value in row.values()) + "\n" for row in rows)
     files = [
         tmp_path / "a.parquet",
-        _write(tmp_path, "a.csv", csv),
-        _write(tmp_path, "a.ndjson", "\n".join(json.dumps(row) for row in rows)),
+        write(tmp_path, "a.csv", csv),
+        write(tmp_path, "a.ndjson", "\n".join(json.dumps(row) for row in rows)),
     ]
-    first, *others = [_events(path) for path in files]
+    first, *others = [events_of(path) for path in files]
     assert all(other == first for other in others)
     assert [prediction["prediction_id"] for prediction in first[0]] == [row["id"] for row in rows]
 
 
 def test_rows_without_an_id_have_the_same_one_each_time(tmp_path: Path) -> None:
-    path = _write(tmp_path, "past.csv", "ts,pred\n" + "1714560000,1\n" * 3)
-    ids = [[prediction["prediction_id"] for prediction in _events(path)[0]] for _ in range(2)]
-    assert ids == [["past.csv-1", "past.csv-2", "past.csv-3"]] * 2
+    path = write(tmp_path, "past.csv", "ts,pred\n" + "1714560000,1\n" * 3)
+    first, again = [[str(prediction["prediction_id"]) for prediction in events_of(path)[0]] for _ in range(2)]
+    assert first == again
+    assert [re.sub("~[0-9a-f]{12}-", "~DIGEST-", one) for one in first] == ["past.csv~DIGEST-1", "past.csv~DIGEST-2", "past.csv~DIGEST-3"]
+
+
+def test_rows_of_files_of_the_same_name_never_share_an_id(tmp_path: Path) -> None:
+    """Else the predictions of February are taken for repeated ones of January."""
+    ids = []
+    for month in ("january", "february"):
+        (tmp_path / month).mkdir()
+        path = write(tmp_path / month, "predictions.csv", f"ts,pred,month\n1714560000,1,{month}\n")
+        ids += [prediction["prediction_id"] for prediction in events_of(path)[0]]
+    assert len(set(ids)) == 2
 
 
 def test_outcomes_come_after_the_label_delay(tmp_path: Path) -> None:
-    path = _write(tmp_path, "a.csv", "ts,pred,converted,revenue\n1714560000,1,1,9.5\n1714560000,1,no,\n")
-    _, outcomes = _events(path, delay_ms=60_000)
+    path = write(tmp_path, "a.csv", "ts,pred,converted,revenue\n1714560000,1,1,9.5\n1714560000,1,no,\n")
+    _, outcomes = events_of(path, delay_ms=60_000)
     assert [outcome["created_at"] for outcome in outcomes] == [1714560060000] * 2
     assert [(outcome["converted"], outcome.get("revenue_generated")) for outcome in outcomes] == [(True, 9.5), (False, None)]
 
 
 def test_segments_are_text_as_written(tmp_path: Path) -> None:
-    path = _write(tmp_path, "a.csv", "ts,pred,region\n1714560000,1,07\n1714560000,1,\n")
-    predictions, _ = _events(path, {"segments.region": "region"})
+    path = write(tmp_path, "a.csv", "ts,pred,region\n1714560000,1,07\n1714560000,1,\n")
+    predictions, _ = events_of(path, {"segments.region": "region"})
     assert predictions[0]["segments"] == {"region": "07"}
     assert "segments" not in predictions[1]
 
 
 def test_the_mapping_is_printed(tmp_path: Path) -> None:
-    path = _write(tmp_path, "a.csv", "ts,y_pred,target,age\n1714560000,1,0.0,3\n")
+    path = write(tmp_path, "a.csv", "ts,y_pred,target,age\n1714560000,1,0.0,3\n")
     table = open_table(path)
-    lines = describe_mapping(table, Reading("churn", "7", "a.csv", map_columns(table.columns, {}, None), 0))
+    lines = describe_mapping(table, replace(reading_of(path, map_columns(table.columns, {}, None)), model="churn", model_version="7"))
     assert lines == [
         "replaying a.csv as predictions of churn",
-        "  created_at         <- ts (BIGINT)",
-        "  prediction         <- y_pred (BIGINT)",
-        "  label              <- target (DOUBLE)",
+        "  created_at         <- ts (whole numbers)",
+        "  prediction         <- y_pred (whole numbers)",
+        "  label              <- target (decimals)",
         "  features           <- age",
         "  model_version      =  7",
-        "  prediction_id      =  file name and row number",
+        "  prediction_id      =  file name, digest of its content, and row number",
         "  note: one of prediction and label has decimals, so they count as numeric targets (mae, rmse), not as classes",
     ]
 
@@ -185,10 +174,10 @@ def test_the_mapping_is_printed(tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.csv", "ts,pred\n2024-01-01,1\nyesterday,0\n", "row 2, column ts: expected a time .*, got 'yesterday'"),
-        ("a.csv", "ts,pred\n1714560000,1\n1714560000,1\n1714560000\n", r"row 3 \(line 4\): 1 values, but the header has 2"),
+        ("a.csv", "ts,pred\n1714560000,1\n1714560000,1\n1714560000\n", r"row 3: 1 values, but the header has 2"),
         ("a.csv", "ts,pred,score\n1714560000,1,1.5\n", "row 1, column score: expected a probability from 0 to 1, got 1.5"),
         ("a.csv", "ts,pred\n1714560000,\n", "row 1, column pred: expected a prediction, got nothing"),
-        ("a.csv", 'ts,pred\n1714560000,"abc\n', "cannot be read as CSV"),
+        ("a.csv", 'ts,pred\n1714560000,"abc\n', "row 1: a quote is not closed"),
         ("a.csv", "ts,pred\n", "has no rows"),
         ("a.csv", "", "is empty"),
         ("a.parquet", "nonsense", "cannot be read as Parquet"),
@@ -200,25 +189,25 @@ def test_the_mapping_is_printed(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_replayed_is_named(tmp_path: Path, name: str, content: str, says: str) -> None:
     with pytest.raises(TowerError, match=says):
-        _events(_write(tmp_path, name, content))
+        events_of(write(tmp_path, name, content))
 
 
 def test_a_csv_that_is_not_utf_8_is_an_error_of_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"ts,pred\n1714560000,caf\xe9\n")
     with pytest.raises(TowerError, match="write it as UTF-8") as caught:
-        _events(path)
+        events_of(path)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz"])
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"unknown - name it \.parquet, \.csv"):
-        open_table(_write(tmp_path, name, "x"))
+        open_table(write(tmp_path, name, "x"))
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there is no file"):
+    with pytest.raises(ConfigurationError, match="is not a file"):
         open_table(tmp_path / "none.csv")
 
 
@@ -234,7 +223,7 @@ FEATURES = st.dictionaries(
     rows=st.lists(
         st.fixed_dictionaries(
             {
-                "created_at": st.integers(10**12, 2 * 10**12),
+                "created_at": st.integers(10**12, NOW_MS),
                 "prediction": st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(min_size=1, max_size=5),
             },
             optional={"features": FEATURES, "label": st.booleans() | st.integers(-9, 9) | st.floats(-9, 9), "score": st.floats(0, 1)},
@@ -243,11 +232,11 @@ FEATURES = st.dictionaries(
         max_size=20,
     )
 )
-def test_events_of_the_contract_replayed_are_the_same_events(tmp_path_factory: pytest.TempPathFactory, rows: list[JSON]) -> None:
+def test_events_of_the_contract_replayed_are_the_sameevents_of(tmp_path_factory: pytest.TempPathFactory, rows: list[JSON]) -> None:
     path = tmp_path_factory.mktemp("events") / "a.ndjson"
     path.write_text("\n".join(json.dumps(row) for row in rows))
     table = LineTable(path)
-    reading = Reading("m", "1", "a.ndjson", map_columns({**table.columns, "created_at": "", "prediction": ""}, {}, None), 0)
+    reading = reading_of(path, map_columns({**table.columns, "created_at": "", "prediction": ""}, {}, None))
     replayed = [row for chunk in table.chunks("created_at", set()) for row in rows_of_chunk(chunk, reading)]
     for row, sent in zip(rows, replayed, strict=True):
         made = msgspec.json.decode(sent.prediction, type=Prediction)
