@@ -9,7 +9,11 @@ from typing import TextIO
 
 
 class Console:
-    """Writes steps to `out`. Safe to use from several threads."""
+    """Writes steps to `out`. Safe to use from several threads.
+
+    What cannot be written is left out: a stop that says so must go on, and a full disk ends no pipeline. `reader_left` says that
+    `out` is a pipe and nobody reads it any more (`tower demo | head`).
+    """
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
@@ -18,6 +22,7 @@ class Console:
         self._mutex = threading.Lock()
         self._open_progress = False
         self._last_progress = float("-inf")
+        self.reader_left = False
 
     def line(self, text: str) -> None:
         """Write one line, after the seconds since the start."""
@@ -48,5 +53,12 @@ class Console:
             self._open_progress = False
 
     def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+        encoding = self._out.encoding or "utf-8"
+        try:
+            self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._out.flush()
+        except BrokenPipeError:
+            self.reader_left = True
+        except OSError:
+            # A full disk, or a terminal that was closed: the next line is tried again.
+            return

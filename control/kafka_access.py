@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from control.broker import EmbeddedBroker
 from control.config import Config
 from control.console import Console
-from schemas.errors import BrokerUnavailable
+from schemas.errors import BrokerUnavailable, ConfigurationError
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import TOPICS, ensure_topics
 
@@ -21,19 +21,21 @@ _REPORT_EVERY_S = 10.0
 
 
 @contextmanager
-def reachable_kafka(config: Config, console: Console, *, patience_s: float | None = 30.0) -> Iterator[KafkaSettings]:
+def reachable_kafka(
+    config: Config, console: Console, *, patience_s: float | None = 30.0, check: Callable[[], None] = lambda: None
+) -> Iterator[KafkaSettings]:
     """Yield a Kafka that answers and has our topics; an embedded one is held until the end of the block.
 
-    `patience_s` is how long a configured Kafka that does not answer is waited for; None waits for ever.
+    `patience_s` is how long a configured Kafka that does not answer is waited for; None waits for ever, or until `check` raises.
     Raises BrokerUnavailable when it does not answer, or refuses to make the topics.
     """
     if config.kafka.bootstrap_servers:
-        _make_topics(config.kafka, console.line, patience_s, retention_bytes=-1)
+        _make_topics(config.kafka, console.line, patience_s, check, retention_bytes=-1)
         yield config.kafka
         return
     with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
         kafka = replace(config.kafka, bootstrap_servers=embedded.bootstrap_servers, options={})
-        _make_topics(kafka, console.line, 30.0, retention_bytes=config.broker.retention_mb * 1024 * 1024)
+        _make_topics(kafka, console.line, 30.0, check, retention_bytes=config.broker.retention_mb * 1024 * 1024)
         yield kafka
 
 
@@ -43,11 +45,26 @@ def missing_topics(admin: AdminClient, timeout_s: float) -> list[str]:
     return [topic.name for topic in TOPICS if topic.name not in present]
 
 
-def _make_topics(kafka: KafkaSettings, report: Callable[[str], None], patience_s: float | None, *, retention_bytes: int) -> None:
-    admin = AdminClient(admin_config(kafka))
+def admin_client(kafka: KafkaSettings) -> AdminClient:
+    """Return an admin client, which need not reach Kafka yet.
+
+    Raises ConfigurationError, with the option's name, when librdkafka does not take one of `kafka.options`.
+    """
+    try:
+        return AdminClient(admin_config(kafka))
+    except (KafkaException, TypeError, ValueError) as error:
+        reason = error.args[0].str() if isinstance(error, KafkaException) else error
+        raise ConfigurationError(f"kafka.options: {reason}", "correct it; the names and values are librdkafka's") from error
+
+
+def _make_topics(
+    kafka: KafkaSettings, report: Callable[[str], None], patience_s: float | None, check: Callable[[], None], *, retention_bytes: int
+) -> None:
+    admin = admin_client(kafka)
     begin = time.monotonic()
     reported = -_REPORT_EVERY_S
     while True:
+        check()
         try:
             if missing_topics(admin, timeout_s=2.0):
                 ensure_topics(

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import msgspec
 
+from control.filelock import wait_for_lock
 from schemas.errors import TowerError
 
 LOCK_FILE = Path(__file__).with_name("jars.lock.json")
 _PARALLEL_DOWNLOADS = 4
 _TIMEOUT_S = 30
+_STAGING = ".download-"
 
 
 class Jar(msgspec.Struct, frozen=True):
@@ -60,10 +64,16 @@ def read_lock(path: Path = LOCK_FILE) -> JarLock:
 
 
 def user_cache(environment: Mapping[str, str]) -> Path:
-    """Return Control Tower's folder in the user's cache: homes come and go, the jars stay."""
+    """Return Control Tower's folder in the user's cache: homes come and go, the jars stay.
+
+    Raises TowerError for a user without a home folder.
+    """
     configured = environment.get("XDG_CACHE_HOME", "")
     # The XDG specification says to ignore a relative path.
-    base = Path(configured) if Path(configured).is_absolute() else Path.home() / ".cache"
+    try:
+        base = Path(configured) if Path(configured).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise TowerError("this user has no home folder to keep Kafka's jars in", "set XDG_CACHE_HOME to a folder") from error
     return base / "control-tower"
 
 
@@ -99,40 +109,64 @@ def ensure_jars(cache: Path, lock: JarLock, report: Callable[[Progress], None]) 
     Raises TowerError when there is no network, or when a jar is not the one that was locked.
     """
     folder = jar_folder(cache, lock)
+    if os.pathsep in str(folder):
+        raise TowerError(f"Java cannot use jars in {folder}, whose name contains {os.pathsep!r}", "set XDG_CACHE_HOME to another folder")
     if all((folder / jar.file_name).is_file() for jar in lock.jars):
         return checked_jars(cache, lock)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mutex = (folder / ".lock").open("a")
+        alone = wait_for_lock(folder / ".lock", float("inf"))
     except OSError as error:
         raise TowerError(
             f"the cache folder {folder} cannot be written: {error.strerror}", "make it writable or set XDG_CACHE_HOME to a folder that is"
         ) from error
-    with mutex:
-        fcntl.flock(mutex, fcntl.LOCK_EX)
+    assert alone is not None
+    with alone:
         missing = [jar for jar in lock.jars if not (folder / jar.file_name).is_file()]
         if missing:
+            # What downloads that were killed have left.
+            for stale in folder.glob(f"{_STAGING}*"):
+                shutil.rmtree(stale, ignore_errors=True)
             _download_all(lock.name, missing, folder, report)
     return checked_jars(cache, lock)
 
 
 def _download_all(name: str, missing: list[Jar], folder: Path, report: Callable[[Progress], None]) -> None:
+    """Download side by side, in threads that nobody waits for: a Ctrl-C does not wait for a server that does not answer."""
     total = sum(jar.size for jar in missing)
     jars_done = bytes_done = 0
     report(Progress(0, len(missing), 0, total))
-    with (
-        tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as staging,
-        ThreadPoolExecutor(_PARALLEL_DOWNLOADS, thread_name_prefix="jar") as pool,
-    ):
-        downloads = {pool.submit(_download, name, jar, Path(staging), folder): jar for jar in missing}
+    waiting: SimpleQueue[Jar] = SimpleQueue()
+    done: SimpleQueue[Jar | BaseException] = SimpleQueue()
+    for jar in missing:
+        waiting.put(jar)
+    # A thread that is left alone may still write into it while it is removed.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING, ignore_cleanup_errors=True) as staging:
+
+        def work() -> None:
+            with suppress(Empty):
+                while True:
+                    jar = waiting.get_nowait()
+                    try:
+                        _download(name, jar, Path(staging), folder)
+                    except BaseException as error:
+                        done.put(error)
+                        return
+                    done.put(jar)
+
+        for _ in range(_PARALLEL_DOWNLOADS):
+            threading.Thread(target=work, name="jar", daemon=True).start()
         try:
-            for download in as_completed(downloads):
-                download.result()
+            while jars_done < len(missing):
+                one = done.get()
+                if isinstance(one, BaseException):
+                    raise one
                 jars_done += 1
-                bytes_done += downloads[download].size
+                bytes_done += one.size
                 report(Progress(jars_done, len(missing), bytes_done, total))
         finally:
-            pool.shutdown(cancel_futures=True)
+            with suppress(Empty):
+                while True:
+                    waiting.get_nowait()
 
 
 def _download(name: str, jar: Jar, staging: Path, folder: Path) -> None:

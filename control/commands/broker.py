@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
+import time
 from dataclasses import replace
 
 from control.commands.command import Invocation
@@ -18,6 +18,8 @@ DESCRIPTION = (
     "It stays while other commands use it."
 )
 
+_TICK_S = 0.2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """It has none of its own."""
@@ -30,10 +32,11 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = replace(config, kafka=replace(config.kafka, bootstrap_servers="", options={}))
     console = Console(sys.stderr)
     try:
-        with reachable_kafka(config, console) as kafka:
+        with reachable_kafka(config, console, check=call.interruption.check) as kafka:
             print(kafka.bootstrap_servers, flush=True)
             console.line(f"Kafka is ready on {kafka.bootstrap_servers}; Ctrl-C ends it")
             while True:
-                signal.pause()
+                call.interruption.check()
+                time.sleep(_TICK_S)
     except KeyboardInterrupt:
         return 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from control.config import Config, load_config
+from control.config.sources import ASSIGNMENTS_VARIABLE, inherited_assignments
+from control.interruption import Interruption
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Invocation:
     root: Path
     environment: Mapping[str, str]
     options: argparse.Namespace
+    interruption: Interruption = field(default_factory=Interruption)
 
     def config(self, **flags: object) -> Config:
         """Return the configuration; `flags` (`dashboard__port=7000`) are a command's own, and those that are None are not set.
@@ -30,19 +34,29 @@ class Invocation:
             environment=self.environment,
             home=getattr(self.options, "home", None),
             file=getattr(self.options, "config", None),
-            assignments=[*getattr(self.options, "set", []), *named],
+            assignments=[*self._assignments(), *named],
         )
 
     def common_flags(self) -> list[str]:
-        """Return the common flags of this call, for a command that is started by this one."""
+        """Return the common flags of this call, for a command that is started by this one; `--set` is in `environment_of_parts`."""
         flags = []
         for name in ("home", "config"):
             if (value := getattr(self.options, name, None)) is not None:
                 flags.append(f"--{name}={Path(value).absolute()}")
-        flags += [f"--set={assignment}" for assignment in getattr(self.options, "set", [])]
         if getattr(self.options, "debug", False):
             flags.append("--debug")
         return flags
+
+    def environment_of_parts(self) -> dict[str, str]:
+        """Return the environment for a command that is started by this one.
+
+        It has what `--set` has set: everybody on the machine can read a command line, and a value may be a secret.
+        """
+        return {**self.environment, ASSIGNMENTS_VARIABLE: json.dumps(self._assignments())}
+
+    def _assignments(self) -> list[str]:
+        flags = [*getattr(self.options, "set_before", []), *getattr(self.options, "set", [])]
+        return [*inherited_assignments(self.environment), *flags]
 
 
 class Command(Protocol):

@@ -42,13 +42,17 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     wanted = DemoOptions(options.rate, options.duration_s, not options.no_browser)
     try:
         with Supervisor(
-            home=config.home, root=call.root, flags=call.common_flags(), environment=call.environment, console=console
+            home=config.home,
+            root=call.root,
+            flags=call.common_flags(),
+            environment=call.environment_of_parts(),
+            console=console,
         ) as supervisor:
             try:
-                with reachable_kafka(config, console) as kafka:
+                with reachable_kafka(config, console, check=call.interruption.check) as kafka:
                     console.line(f"Kafka ready on {kafka.bootstrap_servers}")
                     try:
-                        Demo(config, kafka, supervisor, console, wanted, lambda: time.time_ns() // 1_000_000).run()
+                        Demo(config, kafka, supervisor, console, wanted, lambda: time.time_ns() // 1_000_000, call.interruption.check).run()
                     finally:
                         console.line("stopping")
                         supervisor.stop()

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = call.config(pipeline__processes=options.processes)
     console = Console(sys.stderr)
     try:
-        with reachable_kafka(config, console, patience_s=None) as kafka:
+        with reachable_kafka(config, console, patience_s=None, check=call.interruption.check) as kafka:
             # Imported when it is needed: the other commands do not wait for Bytewax.
             from pipeline.app import run_pipeline
 

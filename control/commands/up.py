@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from typing import NoReturn
 
 from control.commands.command import Invocation
 from control.console import Console
@@ -30,21 +32,38 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = call.config(dashboard__port=options.port)
     console = Console(sys.stdout)
     port = choose_port(config.dashboard.host, config.dashboard.port, may_move=False)
-    address = local_address(config.dashboard.host, port)
     try:
-        with (
-            reachable_kafka(config, console, patience_s=None) as kafka,
-            Supervisor(home=config.home, root=call.root, flags=call.common_flags(), environment=call.environment, console=console) as parts,
-        ):
-            console.line(f"Kafka ready on {kafka.bootstrap_servers}")
-            parts.start(PartSpec("dashboard", ("dashboard", f"--port={port}")))
-            parts.start(PartSpec("pipeline", ("pipeline",)))
-            announced = False
-            while True:
-                parts.tend()
-                if not announced and answers(f"{address}/health"):
-                    announced = True
-                    console.line(f"dashboard at {address}; Ctrl-C stops everything")
-                time.sleep(TICK_S)
+        with Supervisor(
+            home=config.home,
+            root=call.root,
+            flags=call.common_flags(),
+            environment=call.environment_of_parts(),
+            console=console,
+        ) as parts:
+            try:
+                with reachable_kafka(config, console, patience_s=None, check=call.interruption.check) as kafka:
+                    console.line(f"Kafka ready on {kafka.bootstrap_servers}")
+                    try:
+                        _run_parts(parts, config.dashboard.host, port, console, call.interruption.check)
+                    finally:
+                        parts.stop()
+            finally:
+                console.line("stopped")
     except KeyboardInterrupt:
         return 0
+
+
+def _run_parts(parts: Supervisor, host: str, port: int, console: Console, check: Callable[[], None]) -> NoReturn:
+    """Run until `check` raises KeyboardInterrupt, or nobody reads any more what is said."""
+    address = local_address(host, port)
+    parts.start(PartSpec("dashboard", ("dashboard", f"--port={port}")))
+    parts.start(PartSpec("pipeline", ("pipeline",)))
+    announced = False
+    while not console.reader_left:
+        check()
+        parts.tend()
+        if not announced and answers(f"{address}/health"):
+            announced = True
+            console.line(f"dashboard at {address}; Ctrl-C stops everything")
+        time.sleep(TICK_S)
+    raise KeyboardInterrupt

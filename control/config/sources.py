@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+import msgspec
+
 from control.config.sections import MODEL_KEYS, MODELS, OPTIONS, SECTIONS, all_names
 from schemas.errors import ConfigurationError
 
 HOME_VARIABLE = "TOWER_HOME"
 FILE_VARIABLE = "TOWER_CONFIG"
+ASSIGNMENTS_VARIABLE = "TOWER_ASSIGNMENTS"
 _PREFIX = "TOWER_"
 _SEPARATOR = "__"
+_NAME = re.compile(r"[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,21 @@ def _setting_of_variable(variable: str, parts: list[str], value: str) -> Setting
     return _known(Setting((section, _SEPARATOR.join(parts[1:]).lower()), value, origin))
 
 
+def inherited_assignments(environment: Mapping[str, str]) -> list[str]:
+    """Return the assignments of the command that started this one, a JSON array in `TOWER_ASSIGNMENTS`. Raises ConfigurationError."""
+    try:
+        return msgspec.json.decode(environment.get(ASSIGNMENTS_VARIABLE, "[]"), type=list[str])
+    except msgspec.DecodeError as error:
+        raise ConfigurationError(f"{ASSIGNMENTS_VARIABLE} is no array of texts", "do not set it by hand") from error
+
+
 def settings_from_flags(assignments: list[str]) -> list[Setting]:
     """Return what `--set section.key=value` flags set. Raises ConfigurationError for a malformed one or an unknown key."""
     settings = []
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
-        origin = f"--set {assignment}"
+        # Without the value, which may be a secret; in a malformed one it may begin anywhere.
+        origin = f"--set {name if equals else ''.join(_NAME.findall(assignment)[:1]) + '...'}"
         path = tuple(name.strip().split("."))
         if not equals or len(path) < 2:
             raise ConfigurationError(

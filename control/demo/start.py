@@ -38,7 +38,7 @@ class DemoOptions:
 
 
 class Demo:
-    """One demo on one home. `epoch_ms` is the clock of the events."""
+    """One demo on one home. `epoch_ms` is the clock of the events; `check` raises KeyboardInterrupt when it is to stop."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Demo:
         console: Console,
         options: DemoOptions,
         epoch_ms: Callable[[], int],
+        check: Callable[[], None],
     ) -> None:
         self._config = config
         self._kafka = kafka
@@ -55,6 +56,7 @@ class Demo:
         self._console = console
         self._options = options
         self._epoch_ms = epoch_ms
+        self._check = check
         self._address = local_address(config.dashboard.host, config.dashboard.port)
         self._dashboard_answers = False
         self._catch_up: CatchUp | None = None
@@ -63,8 +65,15 @@ class Demo:
     def run(self) -> None:
         """Start everything, tell the steps, and run until `duration_s` after everything ran, or for ever.
 
-        Raises TowerError when a part cannot run.
+        Raises TowerError when a part cannot run, and KeyboardInterrupt when it is to stop or nobody reads what it says any more.
         """
+        try:
+            self._run()
+        finally:
+            if self._catch_up is not None:
+                self._catch_up.close()
+
+    def _run(self) -> None:
         # The dashboard before the pipeline: parts stop in the opposite order, and it would show the other one as lost.
         self._supervisor.start(PartSpec("dashboard", ("dashboard", f"--port={self._config.dashboard.port}")))
         self._catch_up = CatchUp(self._kafka, published_days(self._config.home))
@@ -128,6 +137,9 @@ class Demo:
             self._tend()
 
     def _tend(self) -> None:
+        self._check()
+        if self._console.reader_left:
+            raise KeyboardInterrupt
         self._supervisor.tend()
         if not self._dashboard_answers and answers(f"{self._address}/health"):
             self._dashboard_answers = True

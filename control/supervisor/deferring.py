@@ -26,11 +26,21 @@ def interrupts_deferred() -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
 
-    before = {int(number): signal.signal(number, note) for number in _SIGNALS}
+    # Asked beforehand: the old handler of one may raise while that of the other is exchanged.
+    before = {int(number): signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for known, handler in before.items():
+            signal.signal(known, handler)
+
     try:
+        for number in _SIGNALS:
+            signal.signal(number, note)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in arrived[:1]:
-            signal.raise_signal(number)
+        try:
+            restore()
+        finally:
+            restore()
+        for first in arrived[:1]:
+            signal.raise_signal(first)

@@ -111,6 +111,8 @@ class Supervisor:
             if not part.wait(max(0.0, end - time.monotonic())):
                 self._console.line(f"{part.spec.name} did not stop within {_STOP_PATIENCE_S:.0f} s; ending it")
             part.end()
+        # What they said at last comes when all have ended, so that no error in the saying keeps one alive.
+        for part in reversed(self._parts):
             self._show(part)
         self._parts.clear()
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from control.cli import build_parser, main
+from control.cli import ROOT, build_parser, main
 from control.commands import doctor
-from schemas.errors import LogTruncated
-from tests.control.command_line import tower
+from control.commands.command import Invocation
+from schemas.errors import ConfigurationError, LogTruncated
+from tests.control.command_line import clean_environment, tower
 
 COMMANDS = ["demo", "test", "up", "broker", "pipeline", "dashboard", "loadgen", "replay", "query", "doctor"]
 
@@ -91,3 +95,94 @@ def test_an_error_of_ours_is_found_under_those_that_wrap_it(monkeypatch: pytest.
     monkeypatch.setattr(doctor, "run", wrapped)
     assert main(["doctor"], {}) == 1
     assert capsys.readouterr().err == "tower: events were lost - raise the retention\n"
+
+
+def called(*arguments: str, environment: dict[str, str] | None = None) -> Invocation:
+    return Invocation(ROOT, environment or {}, build_parser().parse_args(arguments))
+
+
+def test_common_flags_hold_before_and_after_the_command(tmp_path: Path) -> None:
+    flags = ["--home", "first", "--set", "kafka.event_partitions=7", "--set", "broker.memory_mb=1", "--debug"]
+    call = called(*flags, "doctor", "--home", str(tmp_path), "--set", "broker.memory_mb=2", "--set", "kafka.replication_factor=3")
+    config = call.config()
+    assert (config.kafka.event_partitions, config.broker.memory_mb, config.kafka.replication_factor) == (7, 2, 3)
+    assert config.home == tmp_path
+    assert call.options.debug
+    file = tmp_path / "other.toml"
+    file.write_text("[kafka]\nevent_partitions = 9\n")
+    assert called("--config", str(file), "doctor").config().kafka.event_partitions == 9
+
+
+def test_what_was_set_reaches_the_parts_and_is_on_no_command_line() -> None:
+    secret = "kafka.options.sasl.password=secret"
+    call = called("--set", secret, "up", "--set", "kafka.event_partitions=7", "--debug")
+    assert call.common_flags() == ["--debug"]
+    part = called("pipeline", "--set", "kafka.replication_factor=2", environment=call.environment_of_parts()).config().kafka
+    assert (part.options, part.event_partitions, part.replication_factor) == ({"sasl.password": "secret"}, 7, 2)
+
+
+@pytest.mark.parametrize("assignment", ["kafka.optoins.sasl.password=secret", "kafka.options.sasl.password:secret", "kafka=secret"])
+def test_an_error_about_a_value_that_may_be_secret_does_not_show_it(assignment: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        called("doctor", "--set", assignment).config()
+    assert "--set kafka" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_but_another_broken_pipe_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "control", "query", "SELECT * FROM range(300000)", "--format", "csv"],
+        env=clean_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "range\n"
+    process.stdout.close()
+    assert (process.wait(60), process.stderr.read()) == (0, "")
+    process.stderr.close()
+
+    def broken(options: object, call: object) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(doctor, "run", broken)
+    assert main(["doctor"], {}) == 1
+    assert "unexpected BrokenPipeError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("redirection", "more", "says"),
+    [
+        (">&-", {}, "stdout is closed"),
+        (">/dev/full", {}, "No space left on device"),
+        (">/dev/null", {"PYTHONIOENCODING": "ascii"}, "'\\xfc' cannot be written in ascii - set PYTHONIOENCODING=utf-8"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path, redirection: str, more: dict[str, str], says: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-P", "-m", "control", "query", "SELECT 'ü' AS a"],
+        env=clean_environment(tmp_path, more),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert says in done.stderr
+
+
+def test_an_interrupt_while_modules_are_imported_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    (tmp_path / "control" / "__init__.py").touch()
+    (tmp_path / "control" / "__main__.py").write_bytes((ROOT / "control" / "__main__.py").read_bytes())
+    # As an extension module does: whatever is raised while it is imported becomes an error of its own.
+    (tmp_path / "control" / "cli.py").write_text(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    signal.pause()\n"
+        "except BaseException as error:\n    raise ImportError('cannot be imported') from error\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-P", "-m", "control"], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

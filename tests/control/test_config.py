@@ -127,7 +127,7 @@ def test_an_unknown_key_in_the_file_or_a_flag_names_the_nearest_known_one(tmp_pa
         load(tmp_path, '[pipeline]\nalowed_lateness = "1m"\n')
     with pytest.raises(ConfigurationError, match=r"unknown key kafka - did you mean"):
         load(tmp_path, 'kafka = "localhost:9092"\n')
-    with pytest.raises(ConfigurationError, match=r"--set dashboard\.prot=1: unknown key dashboard\.prot - did you mean dashboard\.port\?"):
+    with pytest.raises(ConfigurationError, match=r"--set dashboard\.prot: unknown key dashboard\.prot - did you mean dashboard\.port\?"):
         load_config(root=tmp_path / "empty", environment={}, assignments=["dashboard.prot=1"])
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import hashlib
+import threading
 from pathlib import Path
 
 import pytest
 
-from control.broker import EmbeddedBroker
+from control.broker import EmbeddedBroker, jars
 from control.broker.jars import Jar, JarLock, checked_jars, ensure_jars, jar_folder, read_lock, user_cache
 from schemas.errors import TowerError
 
@@ -61,3 +63,45 @@ def test_without_a_network_there_is_one_clear_line_and_nothing_half_done(tmp_pat
 def test_the_cache_is_where_the_user_keeps_caches(tmp_path: Path) -> None:
     assert user_cache({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "control-tower"
     assert user_cache({"XDG_CACHE_HOME": "not/absolute"}) == user_cache({}) == Path.home() / ".cache" / "control-tower"
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(TowerError, match=r"no home folder .* set XDG_CACHE_HOME"):
+        user_cache({})
+
+
+def test_a_cache_that_java_would_take_for_two_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TowerError, match="set XDG_CACHE_HOME to another folder"):
+        ensure_jars(tmp_path / "a:b", LOCK, lambda progress: None)
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = jar_folder(tmp_path, LOCK)
+    (folder / ".download-old" / "half").mkdir(parents=True)
+    monkeypatch.setattr(jars, "_download", lambda name, jar, staging, folder: (folder / jar.file_name).write_bytes(CONTENT))
+    assert ensure_jars(tmp_path, LOCK, lambda progress: None) == [folder / "one-1.0.jar"]
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "one-1.0.jar"]
+
+
+def test_an_interrupt_does_not_wait_for_a_server_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def never(name: str, jar: Jar, staging: Path, folder: Path) -> None:
+        asked.set()
+        answer.wait(60)
+
+    def interrupt() -> None:
+        asked.wait(60)
+        _thread.interrupt_main()
+
+    monkeypatch.setattr(jars, "_download", never)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        ensure_jars(tmp_path, LOCK, lambda progress: None)
+    assert not answer.is_set()
+    answer.set()
+    assert [path.name for path in jar_folder(tmp_path, LOCK).iterdir()] == [".lock"]

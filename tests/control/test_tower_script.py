@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "import os, sys\nprint(os.getcwd(), *sys.argv[1:], sep='|')\nraise SystemExit(7 if 'seven' in sys.argv else 0)\n"
-TOOLS = ("sh", "dirname", "readlink", "cmp", "rm", "cp")
+TOOLS = ("sh", "dirname", "readlink", "cat", "rm", "cp")
 
 
 @pytest.fixture
@@ -28,8 +30,12 @@ def project(tmp_path: Path) -> Path:
     return project
 
 
-def start(script: Path, *arguments: str, cwd: Path | None = None, path: str | None = None) -> subprocess.Popen[str]:
+def start(
+    script: Path, *arguments: str, cwd: Path | None = None, path: str | None = None, python_path: str | None = None
+) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    if python_path is not None:
+        environment["PYTHONPATH"] = python_path
     return subprocess.Popen(
         [str(script), *arguments],
         cwd=cwd,
@@ -38,11 +44,14 @@ def start(script: Path, *arguments: str, cwd: Path | None = None, path: str | No
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0,
     )
 
 
-def call(script: Path, *arguments: str, cwd: Path | None = None, path: str | None = None) -> tuple[int, str, str]:
-    process = start(script, *arguments, cwd=cwd, path=path)
+def call(
+    script: Path, *arguments: str, cwd: Path | None = None, path: str | None = None, python_path: str | None = None
+) -> tuple[int, str, str]:
+    process = start(script, *arguments, cwd=cwd, path=path, python_path=python_path)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
@@ -56,9 +65,12 @@ def test_many_first_runs_at_once_make_one_set_up_and_later_runs_do_not_notice_it
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    (elsewhere / "sitecustomize.py").write_text("print('imported from elsewhere')")
     link = elsewhere / "link to tower"
     link.symlink_to(project / "tower")
-    assert call(link, "seven", "*", "$HOME", cwd=elsewhere) == (7, f"{elsewhere}|seven|*|$HOME\n", "")
+    # A small system has no cmp.
+    assert call(link, "seven", "*", "$HOME", cwd=elsewhere, path=tools(tmp_path / "few")) == (7, f"{elsewhere}|seven|*|$HOME\n", "")
+    assert "imported from elsewhere" not in call(link, "x", python_path=str(elsewhere))[1]
 
     def seconds(command: list[str]) -> float:
         begin = time.perf_counter()
@@ -110,5 +122,26 @@ def test_packages_that_cannot_be_had_are_an_error_and_the_next_run_tries_again(p
     code, out, err = call(project / "tower", "x")
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("tower: the packages could not be installed - check the network")
+    # What was installed by half is made anew.
+    assert not (project / ".venv" / ".tower-made").exists()
     (project / "requirements.txt").write_text("# none\n")
     assert call(project / "tower", "x")[0] == 0
+
+
+def test_a_folder_whose_name_has_a_colon_is_refused_in_one_line(project: Path) -> None:
+    moved = project.rename(project.with_name("a:b"))
+    code, out, err = call(moved / "tower", "x")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "has a colon in its name" in err
+
+
+def test_an_interrupt_while_another_one_sets_up_says_nothing(project: Path) -> None:
+    with (project / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = start(project / "tower", "x")
+        assert process.stderr is not None
+        assert "another ./tower is setting up" in process.stderr.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert (out, err) == ("", "")
