@@ -121,13 +121,17 @@ def to_console(out: TextIO) -> Listener:
     return lambda said: print(console_line(said), file=out, flush=True)
 
 
-def to_json_lines(path: Path) -> Listener:
-    """Return a listener that appends a JSON line to the file `path`."""
+def to_json_lines(path: Path, *, again: bool = False) -> Listener:
+    """Return a listener that appends a JSON line to the file `path`; with `again`, unless the same line is there already."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".1" + path.suffix))
 
+    known = set(path.read_bytes().splitlines()) if again and path.exists() else set[bytes]()
+
     def listen(said: Announcement) -> None:
+        if msgspec.json.encode(said) in known:
+            return
         with path.open("ab") as file:
             file.write(msgspec.json.encode(said) + b"\n")
 

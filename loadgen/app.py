@@ -24,6 +24,7 @@ from loadgen.templates import make_templates
 from loadgen.topics import await_topics
 from schemas.errors import BrokerUnavailable, ConfigurationError
 from schemas.kafka import KafkaSettings
+from schemas.limits import EARLIEST_MS
 
 TEMPLATES_ABOVE = 10_000
 """Above so many events a second they are copied from templates: models cannot answer that fast."""
@@ -64,6 +65,8 @@ def run_scenario(
         run = f"{start_ms:x}{seed:x}"
         rng = np.random.default_rng([seed, 1])
         clock = event_clock(start_ms, speed, duration_s)
+        if clock.origin_ms < EARLIEST_MS:
+            raise ConfigurationError("the run would begin before the year 2000", "give less --speed, or less --for")
         generator = Generator(plan, trained, run, past=False)
         wanted = rate or plan.rate
         from_templates = plan.templates or wanted > TEMPLATES_ABOVE
@@ -74,11 +77,19 @@ def run_scenario(
             FloodRun(make_templates(rng, plan, generator, start_ms), sender, clock, run, wanted).run(duration_s, flag, progress)
         else:
             listeners = [to_console(out), to_json_lines(cache / INCIDENT_LOG), *([listener] if listener else [])]
-            LiveRun(plan, generator, sender, Announcer(plan.name, listeners), clock, rng, rate).run(duration_s, flag, progress)
-        finish(sender, flag, out)
+            live = LiveRun(plan, generator, sender, Announcer(plan.name, listeners), clock, rng, rate)
+            live.run(duration_s, flag, progress)
+            tell_evicted(live.evicted, out)
+        finish(sender, out)
 
 
-def finish(sender: Sender, stop: threading.Event, out: TextIO) -> None:
+def tell_evicted(count: int, out: TextIO) -> None:
+    """Say how many outcomes a full schedule did not keep."""
+    if count:
+        print(f"{count:,} outcomes that were due too late were left out: more were to come than wait in memory", file=out)
+
+
+def finish(sender: Sender, out: TextIO) -> None:
     """Wait for the last acknowledgements, and print the counts.
 
     Raises BrokerUnavailable when events have not arrived, whether the run was stopped or not.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 
 from confluent_kafka import KafkaException
 
-from loadgen.pace import MAX_BEHIND_S, EventClock, Tokens
+from loadgen.pace import MAX_BEHIND_S, EventClock, Stopwatch, Tokens
 from loadgen.progress import Progress
 from loadgen.sending import Sender
 from loadgen.templates import Templates, head
@@ -34,9 +33,9 @@ class FloodRun:
 
     def run(self, duration_s: float | None, stop: threading.Event, progress: Progress) -> None:
         """Send until `stop` is set or `duration_s` have gone by."""
-        started = time.monotonic()
+        watch = Stopwatch()
         while not stop.is_set():
-            elapsed_s = time.monotonic() - started
+            elapsed_s = watch.elapsed()
             ended = duration_s is not None and elapsed_s >= duration_s
             due = self._due(min(elapsed_s, duration_s) if duration_s is not None else elapsed_s)
             if ended and (due <= 0 or math.isinf(self._tokens.rate)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from loadgen.announcing import Announcer
 from loadgen.generator import Generator
 from loadgen.incidents import Episode, episodes_between
 from loadgen.models.service import Ints
-from loadgen.pace import MAX_BEHIND_S, EventClock, Tokens
+from loadgen.pace import MAX_BEHIND_S, EventClock, Stopwatch, Tokens
 from loadgen.progress import Progress
 from loadgen.scenario import Scenario
 from loadgen.schedule import Event, Schedule
@@ -55,36 +54,48 @@ class LiveRun:
         self._tokens = Tokens(asked_rate or scenario.rate)
         self._schedule = Schedule()
         self._last_ms = NEVER_MS
+        self._newest_number = -1
+        self._cut_short_from = NEVER_MS
         self._block_s = _BLOCK_S if self._tokens.rate < _SHORT_BLOCKS_FROM else _SHORT_BLOCK_S
+
+    @property
+    def evicted(self) -> int:
+        """How many outcomes were due too late to be kept until then."""
+        return self._schedule.evicted
 
     def run(self, duration_s: float | None, stop: threading.Event, progress: Progress) -> None:
         """Send until `stop` is set or `duration_s` have gone by."""
-        started = time.monotonic()
+        watch = Stopwatch()
         start_s, block = 0.0, 0
         if duration_s is not None:
             self._last_ms = self._clock.at(duration_s) - 1
         while not stop.is_set() and (duration_s is None or start_s < duration_s):
-            self._await(started + start_s, stop)
+            self._await(watch, start_s, stop)
             end_s = start_s + self._block_s if duration_s is None else min(start_s + self._block_s, duration_s)
-            self._send_block(self._make_block(start_s, end_s, block), started, stop)
-            progress.tick(self._sender.counts, f"{len(self._schedule):,} outcomes to come")
-            behind_s = time.monotonic() - started - end_s
+            self._send_block(self._make_block(start_s, end_s, block), watch, stop)
+            progress.tick(self._sender.counts, self._schedule.note())
+            behind_s = watch.elapsed() - end_s
             if behind_s > MAX_BEHIND_S:
                 end_s += behind_s
                 self._tokens.forgive(end_s)
             start_s, block = end_s, block + 1
         self._send_late_predictions()
-        self._announcer.finish(self._clock.at(time.monotonic() - started))
+        self._announcer.finish(self._clock.at(watch.elapsed()))
 
     def _send_late_predictions(self) -> None:
-        """Send what is still held back: outcomes of these predictions may already have been sent."""
+        """Send the predictions that are still held back: their outcomes may already have been sent.
+
+        Those of the block that a stop has cut short are not among them: nothing of them has been sent, and some are yet to be made.
+        """
         for event in self._schedule.pop_before(NEVER_MS):
-            if event.topic == PREDICTIONS and not self._sender.send(event.topic, event.key, event.value):
+            if event.topic != PREDICTIONS or event.number >= self._cut_short_from:
+                continue
+            if not self._sender.send(event.topic, event.key, event.value):
                 return
 
-    def _await(self, deadline: float, stop: threading.Event) -> None:
-        """Take in delivery reports until the monotonic clock has reached `deadline`."""
-        while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+    def _await(self, watch: Stopwatch, until_s: float, stop: threading.Event) -> None:
+        """Take in delivery reports until so many seconds have gone by since the start."""
+        while not stop.is_set() and (left := until_s - watch.elapsed()) > 0:
             self._sender.poll()
             stop.wait(min(left, 0.1))
 
@@ -95,7 +106,9 @@ class LiveRun:
         if end_ms <= start_ms:
             return ready
         episodes = self._episodes(start_ms, end_ms)
+        self._cut_short_from = self._newest_number + 1
         for event in self._generator.events(self._rng, self._counts(start_ms, end_s, len(ready)), start_ms, end_ms, episodes, block):
+            self._newest_number = max(self._newest_number, event.number)
             if event.topic == PREDICTIONS and event.due_ms > self._last_ms:
                 event = replace(event, due_ms=self._last_ms)
             if event.due_ms < end_ms:
@@ -119,14 +132,18 @@ class LiveRun:
         wanted = max(self._tokens.available(end_s) - ready, 0)
         return self._rng.multinomial(wanted, shape / shape.sum())
 
-    def _send_block(self, events: list[Event], started: float, stop: threading.Event) -> None:
+    def _send_block(self, events: list[Event], watch: Stopwatch, stop: threading.Event) -> None:
         position = 0
         while position < len(events) and not stop.is_set():
-            now_ms = self._clock.at(time.monotonic() - started)
+            now_ms = self._clock.at(watch.elapsed())
             while position < len(events) and events[position].due_ms <= now_ms:
                 event = events[position]
                 if not self._sender.send(event.topic, event.key, event.value):
-                    return
+                    break
                 position += 1
             self._sender.poll()
             stop.wait(SLICE_S)
+        if position == len(events):
+            self._cut_short_from = NEVER_MS
+        for event in events[position:]:
+            self._schedule.add(event)

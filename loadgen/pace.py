@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+JUMP_S = 5.0
+"""When the wall clock has got so far ahead of the monotonic one, the machine has slept: the monotonic clock did not see that."""
 MAX_BEHIND_S = 10.0
 """A run that is later than this does not catch up: what it missed is left out."""
 _LOOK_BACK_MS = 86_400_000
@@ -33,6 +37,26 @@ def event_clock(start_ms: int, speed: float, duration_s: float | None) -> EventC
     """
     back = 0 if speed <= 1 else _LOOK_BACK_MS if duration_s is None else round(duration_s * 1000 * (speed - 1))
     return EventClock(start_ms, start_ms - back, speed)
+
+
+class Stopwatch:
+    """The seconds since it was made, by the monotonic clock; time that the machine has slept counts too."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
+        self._monotonic = monotonic
+        self._wall = wall
+        self._started = monotonic()
+        self._started_wall = wall()
+        self._slept = 0.0
+
+    def elapsed(self) -> float:
+        """Return the seconds since the start; they never go back."""
+        seen = self._monotonic() - self._started + self._slept
+        ahead = self._wall() - self._started_wall - seen
+        if ahead > JUMP_S:
+            self._slept += ahead
+            seen += ahead
+        return seen
 
 
 @dataclass(slots=True)

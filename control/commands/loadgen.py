@@ -6,14 +6,24 @@ import argparse
 import math
 import sys
 import time
+from collections.abc import Callable
 
 from control.commands.command import Invocation
+from control.config import Config
 from control.console import Console
 from control.kafka_access import reachable_kafka
+from schemas.errors import ConfigurationError
+from schemas.limits import EARLIEST_MS
 
 NAME = "loadgen"
 HELP = "produce the events of a scenario"
 DESCRIPTION = "Produces the predictions and outcomes of a scenario, by name or file, until Ctrl-C or --for."
+
+
+MOST_RATE = 10_000_000
+MOST_SPEED = 100_000
+MOST_DAYS = 3_650
+MOST_SEED = 2**63 - 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="a scenario by name (demo) or the path of its file")
     parser.add_argument("--rate", type=_rate, metavar="R", help="events per second over both topics, or max (default: the scenario's own)")
     parser.add_argument("--for", type=positive, metavar="S", dest="duration_s", help="stop after so many seconds (default: never)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of everything random (default 1)")
-    parser.add_argument("--speed", type=positive, default=1.0, metavar="X", help="simulated seconds per second (default 1)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N", help="seed of everything random (default 1)")
+    parser.add_argument("--speed", type=_up_to(MOST_SPEED), metavar="X", help="simulated seconds per second (default 1)")
     parser.add_argument(
-        "--history", type=positive, metavar="DAYS", help="produce so many simulated days up to now, as fast as it goes, and stop"
+        "--history", type=_up_to(MOST_DAYS), metavar="DAYS", help="produce so many simulated days up to now, as fast as it goes, and stop"
     )
     parser.add_argument("--until", type=int, metavar="EPOCH_MS", help="with --history: when it ends (default: now)")
 
@@ -40,44 +50,86 @@ def positive(text: str) -> float:
     return number
 
 
+def _up_to(most: int) -> Callable[[str], float]:
+    """Return a reader of numbers above 0 that are at most `most`."""
+
+    def read(text: str) -> float:
+        number = positive(text)
+        if number > most:
+            raise argparse.ArgumentTypeError(f"expected a number of at most {most:,}, got {text!r}")
+        return number
+
+    return read
+
+
 def _rate(text: str) -> float:
     """Return a number above 0, or infinity for `max`."""
-    return math.inf if text == "max" else positive(text)
+    return math.inf if text == "max" else _up_to(MOST_RATE)(text)
+
+
+def _seed(text: str) -> int:
+    """Return a whole number from 0 on; argparse shows the message."""
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= MOST_SEED:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {MOST_SEED}, got {text!r}")
+    return number
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:
     """Produce until it is told to stop, or the time is over."""
     config = call.config()
-    console = Console(sys.stderr)
-    cache = config.home / "loadgen"
+    _check(options, config.pipeline.max_future_ms)
+    if options.history is not None:
+        return _history(options, config)
     try:
-        with reachable_kafka(config, console) as kafka:
-            if options.history is not None:
-                from loadgen.history import replay_history
+        with reachable_kafka(config, Console(sys.stderr)) as kafka:
+            from loadgen.app import run_scenario
 
-                now_ms = options.until if options.until is not None else time.time_ns() // 1_000_000
-                replay_history(
-                    kafka=kafka,
-                    scenario=options.scenario,
-                    days=options.history,
-                    now_ms=now_ms,
-                    seed=options.seed,
-                    cache=cache,
-                    out=sys.stdout,
-                )
-            else:
-                from loadgen.app import run_scenario
-
-                run_scenario(
-                    kafka=kafka,
-                    scenario=options.scenario,
-                    rate=options.rate,
-                    duration_s=options.duration_s,
-                    seed=options.seed,
-                    speed=options.speed,
-                    cache=cache,
-                    out=sys.stdout,
-                )
+            run_scenario(
+                kafka=kafka,
+                scenario=options.scenario,
+                rate=options.rate,
+                duration_s=options.duration_s,
+                seed=options.seed,
+                speed=options.speed or 1.0,
+                cache=config.home / "loadgen",
+                out=sys.stdout,
+            )
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _history(options: argparse.Namespace, config: Config) -> int:
+    with reachable_kafka(config, Console(sys.stderr)) as kafka:
+        from loadgen.history import replay_history
+        from loadgen.stopping import INTERRUPTED
+
+        done = replay_history(
+            kafka=kafka,
+            scenario=options.scenario,
+            days=options.history,
+            now_ms=options.until if options.until is not None else _now_ms(),
+            seed=options.seed,
+            cache=config.home / "loadgen",
+            out=sys.stdout,
+        )
+    return 0 if done else INTERRUPTED
+
+
+def _check(options: argparse.Namespace, max_future_ms: int) -> None:
+    """Raise ConfigurationError for flags that exclude each other, and for a history that the pipeline would refuse."""
+    if options.history is None:
+        if options.until is not None:
+            raise ConfigurationError("--until says when a history ends", "give --history DAYS too, or --for SECONDS")
+        return
+    for flag, value in (("--rate", options.rate), ("--for", options.duration_s), ("--speed", options.speed)):
+        if value is not None:
+            raise ConfigurationError(f"{flag} and --history exclude each other: a history is sent as fast as it goes", "leave one out")
+    until_ms = options.until if options.until is not None else _now_ms()
+    if not until_ms - options.history * 86_400_000 >= EARLIEST_MS or until_ms > _now_ms() + max_future_ms:
+        raise ConfigurationError("a history must lie between the year 2000 and now", "give other --history or --until")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

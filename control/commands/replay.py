@@ -12,6 +12,7 @@ from control.console import Console
 from control.kafka_access import reachable_kafka
 from schemas.durations import parse_duration
 from schemas.errors import ConfigurationError
+from schemas.limits import EventLimits
 
 NAME = "replay"
 HELP = "a table of past predictions as events"
@@ -44,12 +45,13 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     mapping = _mapping(options.map)
     features = [name.strip() for name in options.features.split(",") if name.strip()] if options.features is not None else None
     label_delay_ms = parse_duration(options.label_delay) if options.label_delay is not None else None
-    if not options.file.is_file():
-        raise ConfigurationError(f"{options.file} is not a file", "name a .parquet, .csv or .ndjson file")
-    from loadgen.replay import replay
+    from loadgen.replay import check_file, replay
+    from loadgen.stopping import INTERRUPTED
 
+    check_file(options.file)  # before a Kafka is started for it
+    pipeline = config.pipeline
     with reachable_kafka(config, Console(sys.stderr)) as kafka:
-        replay(
+        done = replay(
             kafka=kafka,
             file=options.file,
             model=options.model,
@@ -59,8 +61,14 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
             label_delay_ms=label_delay_ms,
             speed=options.speed,
             out=sys.stdout,
+            limits=EventLimits(
+                max_future_ms=pipeline.max_future_ms,
+                text_length=pipeline.limits.text_length,
+                message_bytes=pipeline.limits.message_bytes,
+                kept_ms=max(pipeline.retention_ms.values()),
+            ),
         )
-    return 0
+    return 0 if done else INTERRUPTED
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

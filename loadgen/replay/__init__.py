@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadgen.replay.formats import check_file
 from loadgen.replay.run import replay
 
-__all__ = ["replay"]
+__all__ = ["check_file", "replay"]

@@ -165,8 +165,9 @@ def _small_texts(metadata: pq.FileMetaData) -> list[str]:
 def _rows_at_once(metadata: pq.FileMetaData) -> int:
     """Return how many rows of the file are about CHUNK_BYTES, at most CHUNK_ROWS."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
-    widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows > 0), default=0.0)
-    return max(1, min(CHUNK_ROWS, math.floor(CHUNK_BYTES / max(widest, _BYTES_A_VALUE * metadata.num_columns, 1))))
+    widest: float = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows > 0), default=0.0)
+    row_bytes: float = max(widest, _BYTES_A_VALUE * metadata.num_columns, 1.0)
+    return max(1, min(CHUNK_ROWS, math.floor(CHUNK_BYTES / row_bytes)))
 
 
 def _printable(name: str) -> str:

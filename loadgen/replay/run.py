@@ -184,5 +184,5 @@ def _send(kafka: KafkaSettings, reading: Reading, rows: Iterator[Row], speed: fl
         print(f"stopped after row {run.sent.rows:,} of {reading.file_name}, with {run.sent.outcomes:,} outcomes sent", file=out)
     for note in run.sent.notes():
         print(note, file=out)
-    finish(sender, stop, out)
+    finish(sender, out)
     return done

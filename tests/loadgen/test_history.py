@@ -7,7 +7,7 @@ import pytest
 from loadgen.history import HistoryBlock, history_blocks
 from loadgen.models import Trained
 from loadgen.scenario import Scenario
-from loadgen.schedule import Event
+from loadgen.schedule import Event, Schedule
 from loadgen.traffic import DAY_MS
 from schemas.events import EventTime, Outcome, Prediction
 from schemas.topics import OUTCOMES, PREDICTIONS
@@ -18,7 +18,7 @@ DAYS = 8.0
 
 @pytest.fixture(scope="module")
 def blocks(demo: Scenario, trained: dict[str, Trained]) -> list[HistoryBlock]:
-    return list(history_blocks(demo, trained, DAYS, NOW, seed=1))
+    return list(history_blocks(demo, trained, DAYS, NOW, 1, Schedule()))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_vast_majority_is_labelled(events: list[Event]) -> None:
 
 def test_a_history_that_is_sent_again_the_same_day_repeats_the_same_events(demo: Scenario, trained: dict[str, Trained]) -> None:
     def of_day(now_ms: int) -> dict[tuple[str, bytes, int], bytes]:
-        blocks = history_blocks(demo, trained, 0.5, now_ms, seed=1)
+        blocks = history_blocks(demo, trained, 0.5, now_ms, 1, Schedule())
         return {(event.topic, event.key, event.due_ms): event.value for block in blocks for event in block.events}
 
     earlier, later = of_day(NOW), of_day(NOW + 1_800_000)

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.pace import Tokens, event_clock
+from loadgen.delays import draw_delays
+from loadgen.pace import Stopwatch, Tokens, event_clock
 from loadgen.scenario import Scenario
 from loadgen.schedule import Event, Schedule
 from loadgen.traffic import DAY_MS, daily_shape, events_per_prediction, shape_of_models
+from schemas.topics import OUTCOMES, PREDICTIONS
 
 NOW = 1_700_000_000_000
 
@@ -76,8 +81,50 @@ def test_a_schedule_gives_what_is_due_in_order_and_keeps_the_rest(dues: list[int
     assert len(schedule) == sum(due >= cut for due in dues)
 
 
-def test_a_full_schedule_keeps_no_more_and_counts_it() -> None:
-    schedule = Schedule(limit=2)
+def test_a_full_schedule_keeps_what_is_due_soon_and_counts_what_it_does_not_keep() -> None:
+    schedule = Schedule(limit=20)
+    for number in range(40):
+        schedule.add(replace(_event(100 - number, number), topic=OUTCOMES))
+    kept = [event.due_ms for event in schedule.pop_before(1_000)]
+    assert kept[:15] == list(range(61, 76))
+    assert schedule.evicted == 40 - len(kept) >= 20
+
+
+def test_a_full_schedule_keeps_predictions() -> None:
+    """Outcomes of a prediction that is held back may have been sent."""
+    schedule = Schedule(limit=10)
     for number in range(5):
-        schedule.add(_event(number, number))
-    assert (len(schedule), schedule.refused) == (2, 3)
+        schedule.add(_event(1_000, number))
+    for number in range(5, 50):
+        schedule.add(replace(_event(10, number), topic=OUTCOMES))
+    assert sum(event.topic == PREDICTIONS for event in schedule.pop_before(2_000)) == 5
+
+
+def test_labels_of_all_models_come_alike_when_more_are_to_come_than_are_kept(demo: Scenario) -> None:
+    """Those that come last, hours from now, used to fill the schedule, so that the models that are generated last had no labels."""
+    rng, schedule, numbers = np.random.default_rng(1), Schedule(limit=700), itertools.count()
+    predictions, labels = Counter[str](), Counter[str]()
+    for second in range(1_800):
+        if second == 900:
+            predictions.clear()
+            labels.clear()
+        labels.update(event.topic for event in schedule.pop_before(second * 1_000))
+        for model in demo.models:
+            known, delays = draw_delays(rng, model.label, 8)
+            predictions[model.name] += 8
+            for delay in delays[known].tolist():
+                schedule.add(Event(second * 1_000 + delay, next(numbers), model.name, b"", b""))
+    shares = [labels[model.name] / predictions[model.name] / model.label.share for model in demo.models]
+    assert schedule.evicted > 0
+    assert all(0.85 < share <= 1.02 for share in shares)
+
+
+def test_a_machine_that_has_slept_goes_on_at_the_time_that_it_is() -> None:
+    now = {"monotonic": 100.0, "wall": 5_000.0}
+    watch = Stopwatch(lambda: now["monotonic"], lambda: now["wall"])
+    now.update(monotonic=110.0, wall=5_010.5)
+    assert watch.elapsed() == 10
+    now.update(monotonic=111.0, wall=8_611.0)
+    assert watch.elapsed() == 3_611
+    now.update(monotonic=112.0, wall=8_000.0)  # set back: event time never is
+    assert watch.elapsed() == 3_612
