@@ -87,9 +87,8 @@ def rows_of_chunk(chunk: Chunk, reading: Reading) -> Iterator[Row]:
         assert isinstance(created_at, int)
         value, key = encode(prediction), prediction.prediction_id.encode()
         if len(value) > most:
-            raise RowError(
-                f"row {number:,}: the event has {len(value):,} bytes, more than {most:,}", "leave columns out with --features=-A,-B"
-            )
+            what = f"row {row:,}: the event has {len(value):,} bytes, more than {most:,}"
+            raise RowError(what, "leave columns out with --features=-A,-B")
         yield Row(row, key, created_at, value, created_at + reading.label_delay_ms, encode(outcome) if outcome else None)
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +20,10 @@ from loadgen.replay.events import rows_of_chunk
 from loadgen.replay.formats import open_table
 from loadgen.replay.lines import LineTable
 from loadgen.replay.mapping import map_columns
+from loadgen.replay.pairing import pairing_notes
 from loadgen.replay.run import describe_mapping
+from loadgen.replay.table import Kinds
+from loadgen.stopping import Stopped
 from schemas.errors import ConfigurationError, TowerError
 from schemas.events import Outcome, Prediction
 from tests.loadgen.reading_tables import JSON, NOW_MS, events_of, reading_of, write
@@ -98,7 +104,7 @@ def test_parquet_types_become_json_types(tmp_path: Path) -> None:
     assert b'"label":1.0' in msgspec.json.encode(outcomes[0])
 
 
-def test_the_three_formats_give_the_sameevents_of(tmp_path: Path) -> None:
+def test_the_three_formats_give_the_same_events(tmp_path: Path) -> None:
     rows: list[JSON] = [
         {
             "id": f"r{row}",
@@ -232,7 +238,7 @@ FEATURES = st.dictionaries(
         max_size=20,
     )
 )
-def test_events_of_the_contract_replayed_are_the_sameevents_of(tmp_path_factory: pytest.TempPathFactory, rows: list[JSON]) -> None:
+def test_events_of_the_contract_replayed_are_the_same_events(tmp_path_factory: pytest.TempPathFactory, rows: list[JSON]) -> None:
     path = tmp_path_factory.mktemp("events") / "a.ndjson"
     path.write_text("\n".join(json.dumps(row) for row in rows))
     table = LineTable(path)
@@ -246,3 +252,197 @@ def test_events_of_the_contract_replayed_are_the_sameevents_of(tmp_path_factory:
         if sent.outcome is not None:
             known = msgspec.json.decode(sent.outcome, type=Outcome)
             assert (known.label, type(known.label)) == (row["label"], type(row["label"]))
+
+
+def _refusal(path: Path, **how: dict[str, str]) -> str:
+    with pytest.raises(TowerError) as caught:
+        events_of(path, **how)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a[1].csv", "a[1].parquet", "what*?.csv"])
+def test_a_name_with_the_signs_of_patterns_is_that_file_and_no_other(tmp_path: Path, name: str) -> None:
+    for one, age in (("a1" + Path(name).suffix, 1), ("whatever.csv", 1), (name, 2)):
+        if one.endswith(".csv"):
+            write(tmp_path, one, f"ts,pred,age\n1714560000,1,{age}\n")
+        else:
+            pq.write_table(pa.table({"ts": [1714560000], "pred": [1], "age": [age]}), tmp_path / one)
+    assert events_of(tmp_path / name)[0][0]["features"] == {"age": 2}
+
+
+def test_large_row_groups_of_parquet_are_read_in_little_memory(tmp_path: Path) -> None:
+    """Whole columns of a row group, or eight thousand long texts at a time, would not fit."""
+    rows = 1_000_000
+    columns = {f"f{number}": np.random.default_rng(number).random(rows) for number in range(8)}
+    pq.write_table(pa.table({"ts": np.full(rows, 1714560000), "pred": np.ones(rows, int), **columns}), tmp_path / "wide.parquet")
+    texts = [f"{row}" * 66_000 for row in range(500)]
+    pq.write_table(pa.table({"ts": [1714560000] * 500, "pred": [1] * 500, "text": texts}), tmp_path / "long.parquet")
+    for name, count, most_rows, most_bytes in (("wide.parquet", rows, 8_192, 40_000_000), ("long.parquet", 500, 60, 300_000_000)):
+        before, seen = pa.total_allocated_bytes(), 0
+        for chunk in open_table(tmp_path / name).chunks("ts", set()):
+            seen += chunk.size
+            assert chunk.size <= most_rows
+            assert pa.total_allocated_bytes() - before < most_bytes
+        assert seen == count
+
+
+def test_a_short_chunk_ends_at_many_bytes(tmp_path: Path) -> None:
+    line = json.dumps({"ts": 1714560000, "pred": 1, "text": "x" * 500_000})
+    csv = "ts,pred,text\n" + f"1714560000,1,{'x' * 500_000}\n" * 40
+    for path in (write(tmp_path, "a.ndjson", "\n".join([line] * 40)), write(tmp_path, "a.csv", csv)):
+        sizes = [chunk.size for chunk in open_table(path).chunks("ts", set())]
+        assert sum(sizes) == 40
+        assert max(sizes) <= 17
+
+
+def test_whole_decimals_of_parquet_are_whole_numbers_and_ids_are_exact(tmp_path: Path) -> None:
+    exact = 2**60 + 1
+    table = pa.table(
+        {
+            "id": pa.array([Decimal(exact)], pa.decimal128(38, 0)),
+            "ts": [1714560000],
+            "pred": pa.array([Decimal(3)], pa.decimal128(10, 0)),
+            "label": pa.array([3], pa.int64()),
+            "price": pa.array([Decimal("1.50")]),
+            "user_id": pa.array([Decimal("1.50")]),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    (prediction,), (outcome,) = events_of(tmp_path / "a.parquet")
+    assert (prediction["prediction_id"], prediction["unit_id"], prediction["features"]) == (str(exact), "1.50", {"price": 1.5})
+    assert json.dumps([prediction["prediction"], outcome["label"]]) == "[3, 3]"
+
+
+def test_objects_of_parquet_may_hold_decimals_dates_and_times(tmp_path: Path) -> None:
+    moment = datetime(2024, 5, 1, 12)
+    values = {"a": Decimal("1.5"), "b": moment.date(), "c": moment, "d": moment.time(), "e": None}
+    pq.write_table(pa.table({"ts": [1714560000], "pred": [1], "features": [values]}), tmp_path / "a.parquet")
+    (prediction,), _ = events_of(tmp_path / "a.parquet")
+    assert prediction["features"] == {"a": 1.5, "b": "2024-05-01", "c": "2024-05-01T12:00:00", "d": "12:00:00", "e": None}
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (b"1714560000,1,x,y\n", r"row 400,001: 4 values, but the header has 3"),
+        (b"1714560000,1,caf\xe9\n", r"row 400,001, column n: not UTF-8"),
+        (b'1714560000,1,"caf\n', r"row 400,001: a quote is not closed"),
+    ],
+)
+def test_a_bad_row_far_down_in_a_csv_is_named(tmp_path: Path, end: bytes, says: str) -> None:
+    assert re.search(says, _refusal(write(tmp_path, "a.csv", b"ts,pred,n\n" + b"1714560000,1,abcdefgh\n" * 400_000 + end)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "ts,pred,x\r\n1714560000,1,1\n1714560000,1,1\r\n"),
+        ("a.csv", "ts,pred,x\r1714560000,1,1\r1714560000,1,1"),
+        ("a.csv", "\n\r\n\nts,pred,x\n1714560000,1,1\n\n1714560000,1,1\n\n"),
+        ("a.tsv", "ts\tpred\tx\n1714560000\t1\t1\n1714560000\t1\t1\n"),
+        ("gzip-by-its-content.csv", gzip.compress(b"ts,pred,x\n1714560000,1,1\n1714560000,1,1\n")),
+        ("not-gzip.csv.gz", b"ts,pred,x\n1714560000,1,1\n1714560000,1,1\n"),
+    ],
+)
+def test_line_ends_blank_lines_and_packing_do_not_matter(tmp_path: Path, name: str, content: str | bytes) -> None:
+    predictions, _ = events_of(write(tmp_path, name, content))
+    assert [prediction["features"] for prediction in predictions] == [{"x": 1}, {"x": 1}]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "\ufeff"), ("a.csv.gz", ""), ("a.csv", "\n\n"), ("a.csv", "\ufeff\r\n")])
+def test_a_file_without_a_line_is_empty(tmp_path: Path, name: str, content: str) -> None:
+    assert "is empty" in _refusal(write(tmp_path, name, content))
+
+
+@pytest.mark.parametrize(("name", "header"), [("a.csv", 'ts,pred,"q1; q2; q3; q4"'), ("a.tsv", 'ts\tpred\t"age, in years, rounded, up"')])
+def test_delimiters_inside_of_quoted_names_are_no_delimiters(tmp_path: Path, name: str, header: str) -> None:
+    row = "1714560000,1,2" if name == "a.csv" else "1714560000\t1\t2"
+    assert len(open_table(write(tmp_path, name, f"{header}\n{row}\n")).columns) == 3
+
+
+def test_nan_and_infinity_leave_a_column_of_whole_numbers_whole(tmp_path: Path) -> None:
+    predictions, _ = events_of(write(tmp_path, "a.csv", "ts,pred,x\n1714560000,1,3\n1714560000,1,NaN\n1714560000,1,-inf\n"))
+    assert json.dumps([prediction["features"] for prediction in predictions]) == '[{"x": 3}, {"x": null}, {"x": null}]'
+
+
+def test_a_field_of_a_csv_may_be_long_and_one_without_end_is_an_error(tmp_path: Path) -> None:
+    predictions, _ = events_of(write(tmp_path, "a.csv", f'ts,pred,x\n1714560000,1,"{"x" * 600_000}"\n'))
+    assert len(str(predictions[0]["features"])) > 600_000
+    assert "longer than 8 MB" in _refusal(write(tmp_path, "a.csv", 'ts,pred,x\n1714560000,1,"' + "x,1\n" * 5_000_000))
+
+
+NOW_S = NOW_MS // 1000
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"ts": 86_400 * 365}, "row 1, column ts: expected a time from the year 2000 on, got 31536000"),
+        ({"ts": NOW_S + 301}, "row 1, column ts: expected a time at most 300 s ahead of the clock"),
+        ({"pred": 2**53}, "row 1, column pred: expected a whole number of less than 2**53 in size"),
+        ({"label": "x" * 257}, "row 1, column label: expected text of at most 256 characters"),
+        ({"segments": {"": "x"}}, "row 1, column segments.: expected a name of 1 to 256 characters"),
+        ({"segments": {"a": "x" * 257}}, "row 1, column segments.a: expected text of 1 to 256 characters"),
+        ({"features": {"x" * 257: 1}}, "expected a name of 0 to 256 characters, got 257"),
+        ({"x" * 257: 1}, "expected a name of 0 to 256 characters, got 257"),
+        ({"x": "x" * 1_000_000}, "row 1: the event has 1,000,1"),
+        ({"a": 1, "features": {"a": 1}}, "row 1: a and features.a are both the feature a"),
+    ],
+)
+def test_what_the_pipeline_would_refuse_is_named_with_its_row(tmp_path: Path, row: JSON, says: str) -> None:
+    line = json.dumps({"ts": 1714560000, "pred": 1, **row})
+    assert says in _refusal(write(tmp_path, "a.ndjson", line), asked={"created_at": "ts"})
+
+
+def test_a_row_that_is_older_than_what_is_kept_from_the_newest_is_named(tmp_path: Path) -> None:
+    assert "row 2: 3,650 days older" in _refusal(write(tmp_path, "a.csv", "ts,pred\n2024-05-01,1\n2012-05-01,1\n"))
+    assert len(events_of(write(tmp_path, "a.csv", "ts,pred\n2012-05-01,1\n2013-05-01,1\n"))[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b'{"ts":1714560000,"pred":1,"x":"\\ud800"}', "row 1: text with half of a surrogate pair"),
+        (b'{"ts":1714560000,"pred":1,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "row 1: nested too deeply"),
+        (b'{"ts":1714560000,"pred":1,"x":"' + b"x" * 9_000_000 + b'"}', "row 1: longer than 8 MB"),
+    ],
+)
+def test_lines_that_no_event_can_be_made_of_are_errors_of_ours(tmp_path: Path, line: bytes, says: str) -> None:
+    assert says in _refusal(write(tmp_path, "a.ndjson", line))
+
+
+def test_a_column_of_small_numbers_is_not_guessed_to_be_the_time(tmp_path: Path) -> None:
+    said = _refusal(write(tmp_path, "a.csv", "time,pred\n12,0\n"))
+    assert said.startswith("no column says when a prediction was made (time has numbers such as 12, which are no times)")
+    predictions, _ = events_of(write(tmp_path, "a.csv", "time,date,pred\n12,2024-05-01,0\n"))
+    assert predictions[0]["features"] == {"time": 12}
+
+
+def test_columns_that_would_be_the_same_feature_are_both_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "ts,pred,features.a,a\n1714560000,1,2,3\n")
+    assert "columns features.a and a are both the feature a" in _refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "label", "notes"),
+    [
+        (("whole numbers",), ("whole numbers", "nothing"), 0),
+        (("true/false",), ("whole numbers",), 0),
+        (("decimals",), ("decimals",), 0),
+        (("whole numbers",), ("decimals",), 1),
+        (("whole numbers", "decimals"), ("decimals",), 1),
+        (("text",), ("whole numbers",), 1),
+        (("text",), ("text", "true/false"), 1),
+        (("true/false",), ("decimals",), 1),
+    ],
+)
+def test_predictions_and_labels_that_do_not_compare_are_told(prediction: Kinds, label: Kinds, notes: int) -> None:
+    assert len(pairing_notes(prediction, label)) == notes
+
+
+def test_a_stop_while_the_types_are_read_ends_the_reading(tmp_path: Path) -> None:
+    def watch(share: float) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        open_table(write(tmp_path, "a.csv", "ts,pred\n1714560000,1\n"), watch)
