@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import msgspec
 
 from loadgen.duration import Milliseconds
+from loadgen.ranges import Positive, Share
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -24,14 +26,14 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class LatencySpike(Incident, frozen=True, kw_only=True, tag="latency_spike"):
     """All response times are multiplied by `factor`."""
 
-    factor: float = 5.0
+    factor: Positive = 5.0
 
 
 class NullBurst(Incident, frozen=True, kw_only=True, tag="null_burst"):
     """A `share` of the values of one `feature` is missing."""
 
     feature: str
-    share: float = 0.6
+    share: Share = 0.6
 
 
 class DriftedSegment(Incident, frozen=True, kw_only=True, tag="drifted_segment"):
@@ -39,27 +41,27 @@ class DriftedSegment(Incident, frozen=True, kw_only=True, tag="drifted_segment")
 
     segment: str
     value: str
-    features: tuple[str, ...]
+    features: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     shift: float = 2.0
 
 
 class ConceptDrift(Incident, frozen=True, kw_only=True, tag="concept_drift"):
     """A `share` of the truth follows another relation than the one that the model has learnt."""
 
-    share: float = 0.8
+    share: Share = 0.8
 
 
 class FailingVersion(Incident, frozen=True, kw_only=True, tag="failing_version"):
-    """One version answers a `share` of its requests with an error. `version` is `stable` or `canary`."""
+    """One version answers a `share` of its requests with an error."""
 
-    version: str = "canary"
-    share: float = 0.4
+    version: Literal["stable", "canary"] = "canary"
+    share: Share = 0.4
 
 
 class ConversionDrop(Incident, frozen=True, kw_only=True, tag="conversion_drop"):
     """The chance to convert is multiplied by `factor`, in `variant` or (empty) in all."""
 
-    factor: float = 0.2
+    factor: Positive = 0.2
     variant: str = ""
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from loadgen.duration import Milliseconds, decode_duration
-from loadgen.incidents import AnyIncident, DriftedSegment, hit_features
-from loadgen.models import SERVICES
+from loadgen.incidents import AnyIncident
+from loadgen.plausible import Problem, not_finite, problems_of
+from loadgen.ranges import Positive, Share, Word
 from schemas.errors import ConfigurationError
-
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 FOLDER = Path(__file__).parent / "scenarios"
 """The scenarios that have a name."""
@@ -53,7 +52,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `revenue` is the median revenue of a conversion. `outcome` and `past` say when it becomes known, live and in the history.
     """
 
-    arms: dict[str, Share]
+    arms: Annotated[dict[Word, Share], msgspec.Meta(min_length=1)]
     revenue: Positive
     outcome: Delay
     past: Delay
@@ -67,7 +66,7 @@ class ModelTraffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency: Latency
     label: Delay
     past_label: Delay
-    segments: dict[str, dict[str, Positive]]
+    segments: dict[Word, Annotated[dict[Word, Positive], msgspec.Meta(min_length=1)]]
     canary: Share = 0.12
     errors: Share = 0.003
     peak_hour: float = 14.0
@@ -136,36 +135,15 @@ def read_scenario(path: Path) -> Scenario:
     """Return the scenario in the file `path`. Raises ConfigurationError that names the field when it is wrong."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        _refuse(not_finite(raw), path.name)
         scenario = msgspec.convert(raw, Scenario, dec_hook=decode_duration)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigurationError(f"scenario {path.name}: {error}", "see docs/loadgen.md for the format") from error
-    check_scenario(scenario, path.name)
+    _refuse(problems_of(scenario), path.name)
     return scenario
 
 
-def check_scenario(scenario: Scenario, where: str) -> None:
-    """Raise ConfigurationError when `scenario` names a model, feature or segment that there is not."""
-
-    def refuse(what: str, known: list[str]) -> None:
-        raise ConfigurationError(f"scenario {where}: {what}", f"known are {', '.join(known)}")
-
-    if not scenario.models:
-        raise ConfigurationError(f"scenario {where}: no [[models]]", f"name at least one of {', '.join(SERVICES)}")
-    traffic = {model.name: model for model in scenario.models}
-    for name in traffic:
-        if name not in SERVICES:
-            refuse(f"there is no model {name!r}", list(SERVICES))
-    for incident in (*scenario.incidents, *scenario.history.incidents):
-        if incident.model not in traffic:
-            refuse(f"an incident hits {incident.model!r}, which is not served", list(traffic))
-        features = [feature.name for feature in SERVICES[incident.model].features]
-        for feature in hit_features(incident):
-            if feature not in features:
-                refuse(f"{incident.model} has no feature {feature!r}", features)
-        if isinstance(incident, DriftedSegment):
-            segments = [f"{name}={value}" for name, values in traffic[incident.model].segments.items() for value in values]
-            if f"{incident.segment}={incident.value}" not in segments:
-                refuse(f"{incident.model} has no segment {incident.segment}={incident.value}", segments)
-    for incident in scenario.incidents:
-        if incident.at + incident.lasts > scenario.cycle:
-            raise ConfigurationError(f"scenario {where}: an incident of {incident.model} ends after the cycle", "make `cycle` longer")
+def _refuse(problems: Iterable[Problem], where: str) -> None:
+    """Raise ConfigurationError for the first problem, with the path of its field."""
+    for problem in problems:
+        raise ConfigurationError(f"scenario {where}: {problem.what} - at `$.{problem.path}`", problem.mend)

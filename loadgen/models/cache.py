@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import joblib
 import sklearn
 
 from loadgen.models.service import Service, Trained
+from schemas.errors import TowerError
 
 
 def code_version() -> str:
@@ -46,22 +47,30 @@ def train_cached(service: Service, cache: Path, training: Callable[[str], None] 
 
 
 def _read(path: Path) -> Trained | None:
+    """Return what is kept there; None when it is absent, torn, or cannot be loaded for whatever reason: it is then trained anew."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            return None
+        trained = joblib.load(io.BytesIO(content[32:]))
+    except Exception:
         return None
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
-        return None
-    trained = joblib.load(io.BytesIO(content[32:]))
     return trained if isinstance(trained, Trained) else None
 
 
 def _write(path: Path, trained: Trained) -> None:
-    """Write beside and rename: two processes that train at once both leave a whole file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write beside and rename: two processes that train at once both leave a whole file.
+
+    Raises TowerError when that cannot be written.
+    """
     buffer = io.BytesIO()
     joblib.dump(trained, buffer, compress=3)
     payload = buffer.getvalue()
-    beside = path.with_suffix(f".{os.getpid()}.part")
-    beside.write_bytes(hashlib.sha256(payload).digest() + payload)
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: in two containers that share the folder, process ids are the same.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as beside:
+            beside.write(hashlib.sha256(payload).digest() + payload)
+        Path(beside.name).replace(path)
+    except OSError as error:
+        raise TowerError(f"the models cannot be kept in {path.parent}: {error}", "free that path, or choose another --home") from error

@@ -85,3 +85,11 @@ def test_each_incident_of_the_demo_is_told_in_one_line(demo: Scenario) -> None:
         assert "\n" not in line
         assert incident.model in line
         assert len(line) < 220
+
+
+def test_a_history_that_is_sent_again_does_not_log_its_incidents_again(tmp_path: Path) -> None:
+    log = tmp_path / "incidents.jsonl"
+    for _ in range(2):
+        announcer = Announcer("demo", [to_json_lines(log, again=True)])
+        announcer.advance([Episode(_spike(0, 10), 5, 15)], 100)
+    assert len(log.read_bytes().splitlines()) == 2

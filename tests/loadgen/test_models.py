@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sklearn.metrics import f1_score, mean_absolute_error
 from loadgen.models import SERVICES, Trained, train_cached
 from loadgen.models.cache import cache_file
 from loadgen.models.service import Floats, Mask, Service, answer, impute
+from schemas.errors import TowerError
 
 ROWS = 4_000
 
@@ -89,3 +91,20 @@ def test_a_torn_cache_file_is_trained_again(tmp_path: Path) -> None:
 def test_the_cache_is_kept_by_service_and_version(tmp_path: Path) -> None:
     churn = SERVICES["churn"]
     assert cache_file(tmp_path, churn) != cache_file(tmp_path, replace(churn, name="churn-2"))
+
+
+def test_whatever_cannot_be_loaded_is_trained_again(tmp_path: Path) -> None:
+    """The checksum holds, but not what it is of: written by another version of a library."""
+    trainings: list[str] = []
+    service = SERVICES["diabetes-progression"]
+    content = b"no pickle"
+    cache_file(tmp_path, service).write_bytes(hashlib.sha256(content).digest() + content)
+    train_cached(service, tmp_path, trainings.append)
+    assert trainings == [service.name]
+    assert [path.name for path in tmp_path.iterdir()] == [cache_file(tmp_path, service).name]
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(TowerError, match="the models cannot be kept in"):
+        train_cached(SERVICES["diabetes-progression"], tmp_path / "cache")
