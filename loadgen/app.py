@@ -77,7 +77,7 @@ def run_scenario(
             FloodRun(make_templates(rng, plan, generator, start_ms), sender, clock, run, wanted).run(duration_s, flag, progress)
         else:
             listeners = [to_console(out), to_json_lines(cache / INCIDENT_LOG), *([listener] if listener else [])]
-            live = LiveRun(plan, generator, sender, Announcer(plan.name, listeners), clock, rng, rate)
+            live = LiveRun(plan, generator, sender, Announcer(plan.name, listeners), clock, seed, rate)
             live.run(duration_s, flag, progress)
             tell_evicted(live.evicted, out)
         finish(sender, out)

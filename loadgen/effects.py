@@ -40,20 +40,20 @@ def drifted_values(
     return shifted
 
 
-def missing_values(rng: np.random.Generator, episodes: Sequence[Episode], times: Ints, service: Service) -> Mask:
-    """Return which values are sent as null: (rows, features)."""
+def missing_values(rng: np.random.Generator, luck: np.random.Generator, episodes: Sequence[Episode], times: Ints, service: Service) -> Mask:
+    """Return which values are sent as null: (rows, features). `rng` draws those of a normal day, `luck` whom an incident hits."""
     usual = np.array([feature.null_share for feature in service.features])
     missing: Mask = rng.random((len(times), len(usual))) < usual
     for incident, rows in hit_rows(episodes, NullBurst, times):
-        missing[:, service.feature_index(incident.feature)] |= rows & (rng.random(len(times)) < incident.share)
+        missing[:, service.feature_index(incident.feature)] |= rows & (luck.random(len(times)) < incident.share)
     return missing
 
 
-def drifted_truth(rng: np.random.Generator, episodes: Sequence[Episode], times: Ints, inputs: Inputs) -> Floats:
+def drifted_truth(luck: np.random.Generator, episodes: Sequence[Episode], times: Ints, inputs: Inputs) -> Floats:
     """Return what turns out to be right when the concept drifts."""
     truth = inputs.truth
     for incident, rows in hit_rows(episodes, ConceptDrift, times):
-        truth = np.where(rows & (rng.random(len(times)) < incident.share), inputs.drifted_truth, truth)
+        truth = np.where(rows & (luck.random(len(times)) < incident.share), inputs.drifted_truth, truth)
     return truth
 
 
@@ -64,11 +64,13 @@ def slowed(episodes: Sequence[Episode], times: Ints, latency: Floats) -> Floats:
     return latency
 
 
-def failures(rng: np.random.Generator, episodes: Sequence[Episode], times: Ints, usual: float, canary: Mask) -> Mask:
-    """Return which requests end in an error: `usual` is the share on a normal day."""
+def failures(
+    rng: np.random.Generator, luck: np.random.Generator, episodes: Sequence[Episode], times: Ints, usual: float, canary: Mask
+) -> Mask:
+    """Return which requests end in an error: `usual` is the share on a normal day, which `rng` draws; `luck` draws the others."""
     failed: Mask = rng.random(len(times)) < usual
     for incident, rows in hit_rows(episodes, FailingVersion, times):
-        failed |= rows & (canary == (incident.version == "canary")) & (rng.random(len(times)) < incident.share)
+        failed |= rows & (canary == (incident.version == "canary")) & (luck.random(len(times)) < incident.share)
     return failed
 
 

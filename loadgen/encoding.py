@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -33,18 +34,18 @@ class EventWriter:
         self._numbers = numbers
         self._encoder = msgspec.json.Encoder()
 
-    def write(self, rng: np.random.Generator, served: Served, block: int) -> Iterator[Event]:
+    def write(self, rng: np.random.Generator, served: Served, block: int, first_row: int = 0) -> Iterator[Event]:
         """Return the predictions of a block, some of them twice or late, and all their outcomes; in no order.
 
-        `block` and the row number make the prediction id.
+        `block` and the row number, counted from `first_row`, make the prediction id.
         """
-        ids = [f"{self._service.name}-{self._run}-{block:x}-{row}" for row in range(len(served.created_at))]
+        ids = [f"{self._service.name}-{self._run}-{block:x}-{row}" for row in range(first_row, first_row + len(served.created_at))]
         yield from self._predictions(rng, served, ids)
         yield from self._labels(served, ids)
         yield from self._conversions(served, ids)
 
-    def _event(self, due_ms: int, topic: str, key: str, event: Prediction | Outcome) -> Event:
-        return Event(due_ms, next(self._numbers), topic, key.encode(), self._encoder.encode(event))
+    def _event(self, due_ms: int, topic: str, key: str, event: Prediction | Outcome, made_ms: int = 0) -> Event:
+        return Event(due_ms, next(self._numbers), topic, key.encode(), self._encoder.encode(event), made_ms)
 
     def _time(self, milliseconds: int) -> int | datetime:
         return datetime.fromtimestamp(milliseconds / 1000, UTC) if self._traffic.times_as_text else milliseconds
@@ -56,11 +57,12 @@ class EventWriter:
         too_late = rng.integers(disorder.too_late_by // 2, max(disorder.too_late_by, 1), n)
         held = np.where(chance > 1 - disorder.too_late, too_late, held)
         again = np.where(rng.random(n) < disorder.duplicates, rng.integers(1, 5_000, n), -1).tolist()
-        for row, (prediction, due) in enumerate(zip(self.events(served, ids), (served.created_at + held).tolist(), strict=True)):
-            event = self._event(due, PREDICTIONS, ids[row], prediction)
+        times = zip(served.created_at.tolist(), (served.created_at + held).tolist(), strict=True)
+        for row, (prediction, (made, due)) in enumerate(zip(self.events(served, ids), times, strict=True)):
+            event = self._event(due, PREDICTIONS, ids[row], prediction, made)
             yield event
             if again[row] > 0:
-                yield Event(due + again[row], next(self._numbers), event.topic, event.key, event.value)
+                yield replace(event, due_ms=due + again[row], number=next(self._numbers))
 
     def events(self, served: Served, ids: list[str]) -> Iterator[Prediction]:
         """Return the prediction event of each row of a block."""

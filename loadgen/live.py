@@ -41,7 +41,7 @@ class LiveRun:
         sender: Sender,
         announcer: Announcer,
         clock: EventClock,
-        rng: np.random.Generator,
+        seed: int,
         asked_rate: float | None,
     ) -> None:
         self._scenario = scenario
@@ -49,13 +49,12 @@ class LiveRun:
         self._sender = sender
         self._announcer = announcer
         self._clock = clock
-        self._rng = rng
+        self._seed = seed
+        self._rng = np.random.default_rng([seed, 1])
         self._asked_rate = asked_rate
         self._tokens = Tokens(asked_rate or scenario.rate)
         self._schedule = Schedule()
         self._last_ms = NEVER_MS
-        self._newest_number = -1
-        self._cut_short_from = NEVER_MS
         self._block_s = _BLOCK_S if self._tokens.rate < _SHORT_BLOCKS_FROM else _SHORT_BLOCK_S
 
     @property
@@ -66,29 +65,29 @@ class LiveRun:
     def run(self, duration_s: float | None, stop: threading.Event, progress: Progress) -> None:
         """Send until `stop` is set or `duration_s` have gone by."""
         watch = Stopwatch()
-        start_s, block = 0.0, 0
+        start_s = 0.0
         if duration_s is not None:
             self._last_ms = self._clock.at(duration_s) - 1
         while not stop.is_set() and (duration_s is None or start_s < duration_s):
             self._await(watch, start_s, stop)
             end_s = start_s + self._block_s if duration_s is None else min(start_s + self._block_s, duration_s)
-            self._send_block(self._make_block(start_s, end_s, block), watch, stop)
+            self._send_block(self._make_block(start_s, end_s), watch, stop)
             progress.tick(self._sender.counts, self._schedule.note())
             behind_s = watch.elapsed() - end_s
             if behind_s > MAX_BEHIND_S:
                 end_s += behind_s
                 self._tokens.forgive(end_s)
-            start_s, block = end_s, block + 1
-        self._send_late_predictions()
+            start_s = end_s
+        self._send_late_predictions(self._clock.at(watch.elapsed()))
         self._announcer.finish(self._clock.at(watch.elapsed()))
 
-    def _send_late_predictions(self) -> None:
+    def _send_late_predictions(self, now_ms: int) -> None:
         """Send the predictions that are still held back: their outcomes may already have been sent.
 
-        Those of the block that a stop has cut short are not among them: nothing of them has been sent, and some are yet to be made.
+        Those that are yet to be made are not among them: a stop may have cut the block short.
         """
         for event in self._schedule.pop_before(NEVER_MS):
-            if event.topic != PREDICTIONS or event.number >= self._cut_short_from:
+            if event.topic != PREDICTIONS or event.made_ms > now_ms:
                 continue
             if not self._sender.send(event.topic, event.key, event.value):
                 return
@@ -99,16 +98,15 @@ class LiveRun:
             self._sender.poll()
             stop.wait(min(left, 0.1))
 
-    def _make_block(self, start_s: float, end_s: float, block: int) -> list[Event]:
+    def _make_block(self, start_s: float, end_s: float) -> list[Event]:
         """Return the events that are due in [start_s, end_s) since the start, in order; keep what is due later."""
         start_ms, end_ms = self._clock.at(start_s), self._clock.at(end_s)
         ready = self._schedule.pop_before(end_ms)
         if end_ms <= start_ms:
             return ready
         episodes = self._episodes(start_ms, end_ms)
-        self._cut_short_from = self._newest_number + 1
-        for event in self._generator.events(self._rng, self._counts(start_ms, end_s, len(ready)), start_ms, end_ms, episodes, block):
-            self._newest_number = max(self._newest_number, event.number)
+        counts = self._counts(start_ms, end_s, len(ready))
+        for event in self._generator.numbered_events(self._seed, counts, start_ms, end_ms, episodes):
             if event.topic == PREDICTIONS and event.due_ms > self._last_ms:
                 event = replace(event, due_ms=self._last_ms)
             if event.due_ms < end_ms:
@@ -143,7 +141,5 @@ class LiveRun:
                 position += 1
             self._sender.poll()
             stop.wait(SLICE_S)
-        if position == len(events):
-            self._cut_short_from = NEVER_MS
         for event in events[position:]:
             self._schedule.add(event)

@@ -13,13 +13,17 @@ _EVICTED_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """One message: `due_ms` is the event time at which it is sent; `number`, of which each event has its own, keeps the order of equals."""
+    """One message: `due_ms` is the event time at which it is sent; `number`, of which each event has its own, keeps the order of equals.
+
+    `made_ms` is when a prediction was made, before a slow network delays it.
+    """
 
     due_ms: int
     number: int
     topic: str = field(compare=False)
     key: bytes = field(compare=False)
     value: bytes = field(compare=False)
+    made_ms: int = field(default=0, compare=False)
 
 
 class Schedule:

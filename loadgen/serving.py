@@ -49,6 +49,27 @@ class Served:
     conversions: Conversions | None
 
 
+def some_rows(served: Served, rows: slice) -> Served:
+    """Return some rows of a block."""
+    made, answers = served.conversions, served.answers
+    return Served(
+        served.created_at[rows],
+        served.canary[rows],
+        served.values[rows],
+        served.missing[rows],
+        {name: codes[rows] for name, codes in served.segments.items()},
+        Answers(answers.predicted[rows], answers.probabilities[rows] if answers.probabilities is not None else None),
+        served.response_time_ms[rows],
+        served.failed[rows],
+        served.truth[rows],
+        served.label_known[rows],
+        served.label_delay_ms[rows],
+        Conversions(made.unit[rows], made.arm[rows], made.converted[rows], made.revenue[rows], made.known[rows], made.delay_ms[rows])
+        if made
+        else None,
+    )
+
+
 def _draw_segments(rng: np.random.Generator, traffic: ModelTraffic, n: int) -> dict[str, Ints]:
     drawn = {}
     for name, values in traffic.segments.items():
@@ -93,15 +114,16 @@ def serve(
     `past`: outcomes follow the delays of the history.
     """
     n = len(created_at)
+    (luck,) = rng.spawn(1)  # what incidents draw moves nothing else
     own = [episode for episode in episodes if episode.incident.model == traffic.name]
     canary = rng.random(n) < traffic.canary
     segments = _draw_segments(rng, traffic, n)
     inputs = service.sample(rng, n)
     values = _as_sent(service, drifted_values(own, created_at, service, traffic, trained.spread, segments, inputs.values))
-    missing = missing_values(rng, own, created_at, service)
-    truth = drifted_truth(rng, own, created_at, inputs)
+    missing = missing_values(rng, luck, own, created_at, service)
+    truth = drifted_truth(luck, own, created_at, inputs)
     latency = slowed(own, created_at, response_times(rng, traffic.latency, canary))
-    failed = failures(rng, own, created_at, traffic.errors, canary)
+    failed = failures(rng, luck, own, created_at, traffic.errors, canary)
     known, delays = draw_delays(rng, traffic.past_label if past else traffic.label, n)
     experiment = traffic.experiment
     conversions = _convert(rng, experiment, created_at, own, experiment.past if past else experiment.outcome) if experiment else None
