@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from schemas.errors import TowerError
+
 
 class FileLock:
     """A lock that is held from its making until `release`."""
@@ -33,10 +35,18 @@ class FileLock:
 
 
 def try_lock(path: Path, *, shared: bool = False) -> FileLock | None:
-    """Return the lock, or None when somebody else's lock is in the way. Makes the file when there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # O_CLOEXEC is Python's default: a child process does not keep our lock alive.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    """Return the lock, or None when somebody else's lock is in the way. Makes the file when there is none.
+
+    Raises TowerError when it cannot be made: the first that a command asks of a home is a lock.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # O_CLOEXEC is Python's default: a child process does not keep our lock alive.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise TowerError(
+            f"{path} cannot be made: {error.strerror}", "make its folder writable, or set TOWER_HOME to another one"
+        ) from error
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:

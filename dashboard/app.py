@@ -104,6 +104,8 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
 
     Raises ConfigurationError when the port is taken or the address is not this machine's.
     """
+    if not 0 < settings.port < 65_536:
+        raise ConfigurationError(f"dashboard.port {settings.port} is no port", "choose one from 1 to 65535")
     # Scripts come from this server alone; set before any page is made.
     os.environ["BOKEH_RESOURCES"] = "server"
     # Each new page would be searched for mistakes in its making, on the event loop: most of the time that a page takes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from schemas.errors import ConfigurationError
 from schemas.limits import MAX_FUTURE_MS, MESSAGE_BYTES, TEXT_LENGTH
 from schemas.metrics import DEFAULT_RETENTION_MS
 
@@ -60,3 +61,8 @@ class PipelineSettings:
     retention_ms: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_RETENTION_MS))
     limits: Limits = Limits()
     models: dict[str, ModelSettings] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for what no pipeline can run with."""
+        if self.processes < 1:
+            raise ConfigurationError(f"pipeline.processes: expected a whole number from 1 on, got {self.processes}", "correct the value")

@@ -67,7 +67,6 @@ class EmbeddedBroker:
         Raises TowerError when the jars cannot be had or Kafka does not start.
         """
         if self._share is None:
-            self._files.users.parent.mkdir(parents=True, exist_ok=True)
             self._share = wait_for_lock(self._files.users, _LEAVING_DEADLINE_S, shared=True)
             if self._share is None:
                 raise BrokerUnavailable(

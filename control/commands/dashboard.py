@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from control.broker import EmbeddedBroker
+from control.commands.arguments import whole
 from control.commands.command import Invocation
 from control.console import Console
 
@@ -16,7 +17,7 @@ DESCRIPTION = "Serves the dashboard until Ctrl-C. It shows what the pipeline pub
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--port", type=int, metavar="P", help="port to listen on (default: dashboard.port, 5006)")
+    parser.add_argument("--port", type=whole(1, 65_535), metavar="P", help="port to listen on (default: dashboard.port, 5006)")
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:

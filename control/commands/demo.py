@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
+from control.commands.arguments import positive, whole
 from control.commands.command import Invocation
-from control.commands.loadgen import positive
 from control.config import Config
 from control.console import Console
 from control.demo.start import Demo, DemoOptions
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--for", type=positive, metavar="SECONDS", dest="duration_s", help="stop so long after everything runs (default: never)"
     )
     parser.add_argument("--rate", type=positive, metavar="EVENTS_PER_S", help="predictions per second (default: the scenario's own)")
-    parser.add_argument("--port", type=int, metavar="P", help="the dashboard's port (default: dashboard.port, or a free one)")
+    parser.add_argument("--port", type=whole(1, 65_535), metavar="P", help="the dashboard's port (default: dashboard.port, or a free one)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the dashboard in a browser")
 
 

@@ -6,8 +6,8 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable
 
+from control.commands.arguments import positive, up_to, whole
 from control.commands.command import Invocation
 from control.config import Config
 from control.console import Console
@@ -31,48 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="a scenario by name (demo) or the path of its file")
     parser.add_argument("--rate", type=_rate, metavar="R", help="events per second over both topics, or max (default: the scenario's own)")
     parser.add_argument("--for", type=positive, metavar="S", dest="duration_s", help="stop after so many seconds (default: never)")
-    parser.add_argument("--seed", type=_seed, default=1, metavar="N", help="seed of everything random (default 1)")
-    parser.add_argument("--speed", type=_up_to(MOST_SPEED), metavar="X", help="simulated seconds per second (default 1)")
+    parser.add_argument("--seed", type=whole(0, MOST_SEED), default=1, metavar="N", help="seed of everything random (default 1)")
+    parser.add_argument("--speed", type=up_to(MOST_SPEED), metavar="X", help="simulated seconds per second (default 1)")
     parser.add_argument(
-        "--history", type=_up_to(MOST_DAYS), metavar="DAYS", help="produce so many simulated days up to now, as fast as it goes, and stop"
+        "--history", type=up_to(MOST_DAYS), metavar="DAYS", help="produce so many simulated days up to now, as fast as it goes, and stop"
     )
     parser.add_argument("--until", type=int, metavar="EPOCH_MS", help="with --history: when it ends (default: now)")
 
 
-def positive(text: str) -> float:
-    """Return a number above 0; argparse shows the message."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return number
-
-
-def _up_to(most: int) -> Callable[[str], float]:
-    """Return a reader of numbers above 0 that are at most `most`."""
-
-    def read(text: str) -> float:
-        number = positive(text)
-        if number > most:
-            raise argparse.ArgumentTypeError(f"expected a number of at most {most:,}, got {text!r}")
-        return number
-
-    return read
-
-
 def _rate(text: str) -> float:
     """Return a number above 0, or infinity for `max`."""
-    return math.inf if text == "max" else _up_to(MOST_RATE)(text)
-
-
-def _seed(text: str) -> int:
-    """Return a whole number from 0 on; argparse shows the message."""
-    number = int(text) if text.isdecimal() else -1
-    if not 0 <= number <= MOST_SEED:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {MOST_SEED}, got {text!r}")
-    return number
+    return math.inf if text == "max" else up_to(MOST_RATE)(text)
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from control.commands.arguments import whole
 from control.commands.command import Invocation
 from control.console import Console
 from control.kafka_access import reachable_kafka
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop, exit 0, once everything up to the end offsets seen at start is committed, published and visible to `tower query`",
     )
-    parser.add_argument("--processes", type=int, metavar="N", help="processes of the dataflow (default: pipeline.processes, 1)")
+    parser.add_argument("--processes", type=whole(1, 64), metavar="N", help="processes of the dataflow (default: pipeline.processes, 1)")
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:

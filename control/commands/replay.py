@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from control.commands.arguments import positive
 from control.commands.command import Invocation
-from control.commands.loadgen import positive
 from control.console import Console
 from control.kafka_access import reachable_kafka
 from schemas.durations import parse_duration

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from control.commands.arguments import whole
 from control.commands.command import Invocation
 from control.console import Console
 from control.demo.start import TICK_S
@@ -24,7 +25,7 @@ DESCRIPTION = "Starts the parts and keeps them running until Ctrl-C; with no Kaf
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--port", type=int, metavar="P", help="the dashboard's port (default: dashboard.port, 5006)")
+    parser.add_argument("--port", type=whole(1, 65_535), metavar="P", help="the dashboard's port (default: dashboard.port, 5006)")
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:

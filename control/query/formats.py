@@ -38,7 +38,12 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return _readable(value)
     text = _plain(value)
-    return text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
+    return _harmless(text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))
+
+
+def _harmless(text: str) -> str:
+    """Return text in which whatever moves a terminal's cursor, or turns its direction, is shown and not done: names come from events."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _readable(value: float) -> str:
@@ -52,16 +57,29 @@ def write_json(result: Result, out: TextIO) -> None:
     """Write an array of objects, one a line. Times are RFC 3339 in UTC; NaN and infinities, which JSON lacks, are null."""
     out.write("[")
     separator = "\n"
+    names = _distinct(result.columns)
     for batch in result.batches:
         for row in batch:
-            named = {name: _plain(value) for name, value in zip(result.columns, row, strict=True)}
+            named = {name: _plain(value) for name, value in zip(names, row, strict=True)}
             out.write(separator + json.dumps(named, ensure_ascii=False, allow_nan=False))
             separator = ",\n"
     out.write("\n]\n" if separator == ",\n" else "]\n")
 
 
+def _distinct(names: list[str]) -> list[str]:
+    """Return the names with those that are there already numbered: an object has each once."""
+    seen: list[str] = []
+    for name in names:
+        number = 2
+        free = name
+        while free in seen:
+            free, number = f"{name}_{number}", number + 1
+        seen.append(free)
+    return seen
+
+
 def write_csv(result: Result, out: TextIO) -> None:
-    """Write CSV with a header; NULL is an empty field, and times are as in JSON."""
+    """Write CSV with a header; NULL is an empty field, NaN and infinities are `nan` and `inf`, and times are as in JSON."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(result.columns)
     for batch in result.batches:
@@ -70,6 +88,10 @@ def write_csv(result: Result, out: TextIO) -> None:
 
 def _field(value: object) -> object:
     # Full precision: repr of a float is the shortest text that reads back as the same number.
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Decimal):
+        return str(value)
     plain = _plain(value)
     if isinstance(plain, bool):
         return "true" if plain else "false"
@@ -83,10 +105,12 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
+        if value.replace(tzinfo=None) in (datetime.max, datetime.min):  # DuckDB's infinities
+            return "infinity" if value.year > 1 else "-infinity"
         moment = value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
         return moment.replace("+00:00", "Z")
     if isinstance(value, Decimal):
-        return float(value)
+        return _number(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (list, tuple)):
@@ -98,6 +122,16 @@ def _plain(value: object) -> object:
     if isinstance(value, (date, time)):
         return value.isoformat()
     return str(value)
+
+
+def _number(value: Decimal) -> int | float | str:
+    """Return a decimal as a JSON number where that keeps its digits, else as text."""
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    return number if Decimal(repr(number)) == value else str(value)
 
 
 WRITERS: dict[str, Callable[[Result, TextIO], None]] = {"table": write_table, "json": write_json, "csv": write_csv}

@@ -57,6 +57,10 @@ def test_the_contracts_flags_are_understood() -> None:
         (["nonsense"], 2, "invalid choice: 'nonsense'"),
         (["demo", "--for", "never"], 2, "expected a number above 0, got 'never'"),
         (["loadgen", "demo", "--rate", "-1"], 2, "expected a number above 0"),
+        (["pipeline", "--processes", "0"], 2, "argument --processes: expected a whole number from 1 to 64, got '0'"),
+        (["--set", "pipeline.processes=0", "--set", "kafka.bootstrap_servers=127.0.0.1:1", "pipeline"], 2, "pipeline.processes: expected"),
+        (["dashboard", "--port", "70000"], 2, "argument --port: expected a whole number from 1 to 65535, got '70000'"),
+        (["--set", "dashboard.port=70000", "--set", "kafka.bootstrap_servers=127.0.0.1:1", "dashboard"], 2, "dashboard.port"),
         (["replay", "no-such.csv", "--model", "m"], 2, "no-such.csv is not a file"),
         (["--set", "pipeline.nope=1", "query", "SELECT 1"], 2, "did you mean"),
         (["query", "SELECT nope FROM metrics"], 1, "nope"),
@@ -69,6 +73,15 @@ def test_an_error_is_one_line_and_an_exit_code(tmp_path: Path, arguments: list[s
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("tower: ")
     assert says in done.stderr
+
+
+@pytest.mark.parametrize("command", ["broker", "demo", "dashboard", "pipeline", "up"])
+def test_a_home_that_cannot_be_is_told_in_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").touch()
+    done = tower(command, home=tmp_path / "file")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"{tmp_path / 'file'}/run/" in done.stderr
+    assert "cannot be made: Not a directory - " in done.stderr
 
 
 def test_a_traceback_comes_with_debug_alone(tmp_path: Path) -> None:

@@ -88,6 +88,21 @@ def test_csv_keeps_every_digit(home: Path) -> None:
     ]
 
 
+AWKWARD = """SELECT 1 AS a, 2 AS a, 12345678901234567890123456789012345.67::DECIMAL(38,2) AS d, 2.50::DECIMAL(9,2) AS e,
+    '-infinity'::TIMESTAMP AS i, 'nan'::DOUBLE AS n, NULL AS z, 'x' || chr(10) || chr(27) || '[31m' || chr(8238) AS t"""
+DIGITS = "12345678901234567890123456789012345.67"
+
+
+def test_what_a_format_lacks_is_still_told_apart(home: Path) -> None:
+    (row,) = json.loads(rendered(home, AWKWARD, "json"))
+    text = "x\n\x1b[31m\u202e"
+    assert row == {"a": 1, "a_2": 2, "d": DIGITS, "e": 2.5, "i": "-infinity", "n": None, "z": None, "t": text}
+    assert list(csv.reader(io.StringIO(rendered(home, AWKWARD, "csv"))))[1] == ["1", "2", DIGITS, "2.50", "-infinity", "nan", "", text]
+    shown = rendered(home, AWKWARD, "table").splitlines()
+    assert len(shown) == 4
+    assert shown[2].endswith(r"x\n\x1b[31m\u202e")
+
+
 def test_table_is_aligned(home: Path) -> None:
     assert rendered(home, "SELECT metric, value, low FROM metrics ORDER BY metric", "table").splitlines() == [
         "metric                value   low",
