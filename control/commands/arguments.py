@@ -1,8 +1,9 @@
-"""The types of arguments: argparse shows their messages after the flag's name."""
+"""Readers of numbers on the command line; argparse shows their messages, with the flag's name."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 
 def positive(text: str) -> float:
@@ -16,15 +17,25 @@ def positive(text: str) -> float:
     return number
 
 
-def count(text: str) -> int:
-    """Return a whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
+def up_to(most: int) -> Callable[[str], float]:
+    """Return a reader of numbers above 0 that are at most `most`."""
+
+    def read(text: str) -> float:
+        number = positive(text)
+        if number > most:
+            raise argparse.ArgumentTypeError(f"expected a number of at most {most:,}, got {text!r}")
+        return number
+
+    return read
 
 
-def port(text: str) -> int:
-    """Return the number of a port."""
-    if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
-    return int(text)
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` to `most`."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r}")
+        return number
+
+    return read
