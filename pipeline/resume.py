@@ -11,13 +11,13 @@ from pathlib import Path
 import orjson
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from pipeline.files import replace_whole
 from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
 from pipeline.publish.state import stored_sequences
 from pipeline.shard.state import ShardState
 from pipeline.source import Assignment, Position, lost, note_loss
 from pipeline.watermark import BEGINNING
 from schemas.errors import BrokerUnavailable, TowerError
+from schemas.files import replace_file
 from schemas.kafka import KafkaSettings, consumer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 
@@ -46,7 +46,7 @@ def shard_count(home: Path, wanted: int, *, default: int) -> int:
         if wanted not in (0, fixed):
             raise TowerError(f"{home} was made with {fixed} shards, not {wanted}", "leave pipeline.shards at 0, or use a new TOWER_HOME")
         return fixed
-    replace_whole(file, orjson.dumps({"shards": wanted or default}), lasting=True)
+    replace_file(file, orjson.dumps({"shards": wanted or default}), lasting=True)
     return wanted or default
 
 

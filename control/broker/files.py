@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from control.replacing import replace_file
+from schemas.files import replace_file
 
 Status = Literal["starting", "listening", "stopping", "stopped", "failed"]
 

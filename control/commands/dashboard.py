@@ -9,6 +9,7 @@ from control.broker import EmbeddedBroker
 from control.commands.arguments import whole
 from control.commands.command import Invocation
 from control.console import Console
+from control.kafka_access import admin_client
 
 NAME = "dashboard"
 HELP = "the dashboard alone"
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
         from dashboard.app import serve
 
         if config.kafka.bootstrap_servers:
+            admin_client(config.kafka)  # its options are checked before a page is served
             serve(home=config.home, kafka=config.kafka, settings=config.dashboard)
             return 0
         with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:

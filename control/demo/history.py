@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from control.replacing import replace_file
 from control.supervisor.readiness import COUNTED, DAY
+from schemas.files import replace_file
 from schemas.metrics import ALL
 
 SCENARIO = "demo"

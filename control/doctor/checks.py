@@ -41,6 +41,8 @@ def findings(*, root: Path, environment: Mapping[str, str], load: Callable[[], C
             checked = kafka.check_topics(settings)
             yield from checked.findings
             newest_ms = checked.newest_ms
+        except ConfigurationError as error:
+            yield Finding("broker", False, error.what, error.mend)
         except KafkaException as error:
             yield Finding("topics", False, f"cannot be described: {error.args[0].str()}", "check the permissions of kafka.options")
     yield machine.check_clock(now_ms, newest_ms, config.pipeline.max_future_ms)

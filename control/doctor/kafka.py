@@ -12,8 +12,9 @@ from control.broker.files import BrokerFiles, read_state
 from control.broker.jars import checked_jars, jar_folder, read_lock
 from control.doctor.findings import Finding
 from control.filelock import is_locked
+from control.kafka_access import admin_client
 from schemas.errors import TowerError
-from schemas.kafka import KafkaSettings, admin_config
+from schemas.kafka import KafkaSettings
 from schemas.topics import DEAD_LETTERS, OUTCOMES, PREDICTIONS, TOPICS
 
 _TIMEOUT_S = 8.0
@@ -57,7 +58,7 @@ def check_embedded(home: Path) -> tuple[Finding, str]:
 
 def check_topics(kafka: KafkaSettings) -> KafkaFindings:
     """Kafka answers, has our topics, and with settings that keep what they must keep."""
-    admin = AdminClient(admin_config(kafka))
+    admin = admin_client(kafka)
     try:
         metadata = admin.list_topics(timeout=_TIMEOUT_S)
     except KafkaException as error:

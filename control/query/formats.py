@@ -18,9 +18,10 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOU
 def write_table(result: Result, out: TextIO) -> None:
     """Write an aligned table: numbers to the right, NULL empty, and the number of rows below."""
     rows = [[_cell(value) for value in row] for batch in result.batches for row in batch]
-    widths = [max([len(name), *(len(row[index]) for row in rows)]) for index, name in enumerate(result.columns)]
+    columns = [_harmless(name) for name in result.columns]
+    widths = [max([len(name), *(len(row[index]) for row in rows)]) for index, name in enumerate(columns)]
     right = [kind.lstrip("U").startswith(_NUMBERS) for kind in result.types]
-    out.write(_aligned(result.columns, widths, right))
+    out.write(_aligned(columns, widths, right))
     out.write("  ".join("-" * width for width in widths) + "\n")
     for row in rows:
         out.write(_aligned(row, widths, right))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,8 @@ def open_log(path: Path) -> BinaryIO:
 def bound_log(path: Path, limit: int = LARGEST_LOG_BYTES) -> None:
     """Copy a log that has grown too large aside and empty it; its process writes on, since it appends."""
     if path.exists() and path.stat().st_size > limit:
-        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        with suppress(OSError):  # no room for the copy: the log is emptied all the more
+            shutil.copyfile(path, path.with_name(path.name + ".1"))
         os.truncate(path, 0)
 
 

@@ -44,7 +44,10 @@ class CatchUp:
 
     def __init__(self, kafka: KafkaSettings, before: Mapping[tuple[str, int], int]) -> None:
         self._consumer = Consumer({**consumer_config(kafka, f"tower-start-{uuid.uuid4().hex[:8]}"), "enable.partition.eof": False})
-        partitions = self._consumer.list_topics(METRICS, timeout=_TIMEOUT_S).topics[METRICS].partitions
+        try:
+            partitions = self._consumer.list_topics(METRICS, timeout=_TIMEOUT_S).topics[METRICS].partitions
+        except KafkaException as error:
+            raise BrokerUnavailable(f"Kafka does not say what {METRICS} has: {error.args[0].str()}", "see ./tower doctor") from error
         self._consumer.assign([TopicPartition(METRICS, partition, OFFSET_END) for partition in partitions])
         self._counted = dict(before)
         self._wanted: int | None = None
@@ -75,7 +78,10 @@ class CatchUp:
     def _count(self, values: Iterable[bytes | None]) -> None:
         for value in values:
             if value is not None:
-                message = msgspec.json.decode(value, type=MetricsMessage)
+                try:
+                    message = msgspec.json.decode(value, type=MetricsMessage)
+                except msgspec.DecodeError:  # somebody else's; the dashboard tells of it
+                    continue
                 count = sum(row.value for row in message.rows if row.metric in COUNTED and row.dimension == "")
                 self._counted[message.model, message.window_start] = int(count)
 

@@ -20,10 +20,10 @@ import orjson
 import pyarrow.parquet
 
 from pipeline.cells import Keys
-from pipeline.files import replace_whole
 from pipeline.panes import WINDOWS, pane_start_ms, pane_window
 from pipeline.publish.database import TABLE
 from schemas.errors import TowerError
+from schemas.files import replace_file
 from schemas.lake import WIDE_COLUMNS, export_manifest, metrics_folder
 
 log = logging.getLogger("tower.pipeline")
@@ -119,7 +119,7 @@ class LakeExport:
             if time.monotonic() > self._until_s:
                 return  # the manifest stays behind, so the next start writes the rest
             self._write(window, start, oldest_end.get(window, 0))
-        replace_whole(export_manifest(self._home), orjson.dumps(manifest))
+        replace_file(export_manifest(self._home), orjson.dumps(manifest))
 
     def _write(self, window: str, start: int, oldest_end: int) -> None:
         file = self._file(window, start)

@@ -16,7 +16,6 @@ import numpy as np
 import orjson
 
 from pipeline.cells import Ints, Keys, Names
-from pipeline.files import replace_whole
 from pipeline.panes import (
     LENGTH_MS,
     NO_CELLS,
@@ -42,6 +41,7 @@ from pipeline.publish.topic import AcknowledgedProducer, KeepWaiting
 from pipeline.settings import PipelineSettings
 from pipeline.shard.updates import PaneUpdate
 from pipeline.watermark import BEGINNING
+from schemas.files import replace_file
 from schemas.kafka import KafkaSettings
 from schemas.topics import METRICS
 
@@ -353,7 +353,7 @@ def acknowledged_file(home: Path) -> Path:
 
 def write_acknowledged(file: Path, sequences: dict[int, int]) -> None:
     """Write the file that `read_acknowledged` reads."""
-    replace_whole(file, orjson.dumps({str(shard): sequence for shard, sequence in sequences.items()}))
+    replace_file(file, orjson.dumps({str(shard): sequence for shard, sequence in sequences.items()}))
 
 
 def read_acknowledged(file: Path, shard: int) -> int:

@@ -50,6 +50,9 @@ def test_the_contracts_flags_are_understood() -> None:
     assert parse(["query", "SELECT 1", "--format", "csv"]).format == "csv"
 
 
+MISSPELT = ["--set", "kafka.bootstrap_servers=127.0.0.1:1", "--set", "kafka.options.sasl.passwordd=x"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "says"),
     [
@@ -57,6 +60,8 @@ def test_the_contracts_flags_are_understood() -> None:
         (["nonsense"], 2, "invalid choice: 'nonsense'"),
         (["demo", "--for", "never"], 2, "expected a number above 0, got 'never'"),
         (["loadgen", "demo", "--rate", "-1"], 2, "expected a number above 0"),
+        ([*MISSPELT, "pipeline"], 2, 'No such configuration property: "sasl.passwordd"'),
+        ([*MISSPELT, "dashboard"], 2, 'No such configuration property: "sasl.passwordd"'),
         (["pipeline", "--processes", "0"], 2, "argument --processes: expected a whole number from 1 to 64, got '0'"),
         (["--set", "pipeline.processes=0", "--set", "kafka.bootstrap_servers=127.0.0.1:1", "pipeline"], 2, "pipeline.processes: expected"),
         (["dashboard", "--port", "70000"], 2, "argument --port: expected a whole number from 1 to 65535, got '70000'"),
