@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from control.chromium import ensure_chromium
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import TOPICS, ensure_topics
 from tests.waiting import DEADLINE_S, wait_until
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C even when it came ignored, as a shell has it for what runs in the background: commands inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -27,7 +27,7 @@ from tests.oracle.published import keys_that_lie, lake_rows, message_rows
 from tests.oracle.records import Record, lay_out
 from tests.oracle.system import last_metrics
 
-EVENTS = 6_000
+EVENTS = 4_000
 AT_FIRST, IN_THE_END = 4, 6
 """Partitions of each event topic."""
 

@@ -48,7 +48,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[Path, int], None]]:
 
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
-    return lay_out(generate(3_000, seed=5, days=2), {"predictions": PARTITIONS, "outcomes": PARTITIONS}, seed=5)
+    return lay_out(generate(1_500, seed=5, days=2), {"predictions": PARTITIONS, "outcomes": PARTITIONS}, seed=5)
 
 
 @pytest.fixture(scope="module")

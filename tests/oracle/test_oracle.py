@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,12 +17,11 @@ from tests.oracle.dead_letters import check_dead_letters, dead_letters
 from tests.oracle.events import NOW, generate
 from tests.oracle.published import keys_that_lie, lake_rows, message_rows
 from tests.oracle.records import Draft, Order, Record, in_order, lay_out
-from tests.oracle.system import Feeding, Log, PipelineProcess, catch_up, end_offset, last_metrics
+from tests.oracle.system import Log, PipelineProcess, catch_up, end_offset, last_metrics
 from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
 PARTITIONS = 4
-KILLS = 12
 MANY, SOME = 100_000, 20_000
 SMALL_STEPS = """
 [pipeline]
@@ -48,11 +45,6 @@ def placed_some(partitions: int = PARTITIONS) -> list[Record]:
 def expected_of_some() -> pa.Table:
     """The rows of the smaller log; they do not depend on how it is laid out, as the tests of the batch computation show."""
     return compute(placed_some())
-
-
-def publishes_more(kafka: KafkaSettings, than: int) -> bool:
-    """Tell whether `tower.metrics` has grown beyond an offset."""
-    return end_offset(kafka, METRICS) > than
 
 
 def assert_all_equal(expected: pa.Table, home: Path, kafka: KafkaSettings, configuration: Configuration | None = None) -> None:
@@ -197,26 +189,3 @@ def test_a_grossly_wrong_label_leaves_no_trace_once_it_is_corrected(topics: Topi
         log.write(part)
         catch_up(tmp_path, kafka)
     assert_all_equal(compute(records), tmp_path, kafka)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("flags", [(), ("--processes", "2")], ids=["one process", "two processes"])
-def test_kill_9_at_random_moments_loses_and_doubles_nothing(
-    flags: tuple[str, ...], expected_of_some: pa.Table, topics: Topics, tmp_path: Path
-) -> None:
-    rng = random.Random(9)
-    kafka = topics(PARTITIONS)
-    records = placed_some()
-    with Feeding(Log(kafka), records) as feeding:
-        for kill in range(KILLS):
-            feeding.allow(1 / (KILLS + 1))
-            published = end_offset(kafka, METRICS)
-            catching_up = ("--until-caught-up",) if kill % 3 == 2 else ()
-            with PipelineProcess(tmp_path, kafka, *flags, *catching_up) as process:
-                if kill % 3 != 0:
-                    wait_until(partial(publishes_more, kafka, published), "a restarted pipeline publishes again")
-                process.runs_for(rng.uniform(0, 2.5 if kill % 3 == 0 else 1.0))
-                assert not process.failed, process.output()
-    catch_up(tmp_path, kafka, *flags)
-    assert_all_equal(expected_of_some, tmp_path, kafka)
-    assert check_dead_letters(records, dead_letters(kafka), once=False) == []
