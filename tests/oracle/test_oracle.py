@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
 PARTITIONS = 4
-MANY, SOME = 100_000, 20_000
+MANY, SOME = 100_000, 8_000
 SMALL_STEPS = """
 [pipeline]
 commit_interval = "1ms"
