@@ -47,7 +47,7 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
                 kafka,
                 accept_loss=settings.accept_loss,
                 to_end=until_caught_up,
-                keep_waiting=lambda: not ending.flag.is_set(),
+                keep_waiting=lambda: not ending.told,
             )
             return Job(home, kafka, settings, shards, settings.processes, found.assignment, found.newest, until_caught_up)
 
@@ -55,7 +55,7 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
             try:
                 _run(job, ending)
             except BrokerUnavailable as error:
-                if not ending.flag.is_set():
+                if not ending.told:
                     raise
                 log.warning("%s", error)  # told to stop while the broker was away: what was not sent is sent next time
             if not ending.again():
@@ -70,7 +70,7 @@ def _run(job: Callable[[], Job], ending: Ending) -> None:
         if first.workers > 1:
             run_cluster(first, job, ending.flag)
         else:
-            run_worker(first, ending.flag)
+            run_worker(first, ending.flag, told=lambda: ending.told)
 
 
 def _ensure_topics(kafka: KafkaSettings, stopping: Flag) -> None:

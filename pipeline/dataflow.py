@@ -52,10 +52,14 @@ class Job:
 
 @dataclass(slots=True)
 class Run:
-    """One process's run of a job: `stopping` ends its sources, `clock` returns epoch milliseconds."""
+    """One process's run of a job: `stopping` ends its sources, `clock` returns epoch milliseconds.
+
+    `told` says that it ends for good: then a Kafka that is away is no longer waited for.
+    """
 
     stopping: Flag
     clock: Callable[[], int]
+    told: Callable[[], bool]
     failures: list[Exception] = field(default_factory=list)
 
     def failed(self, error: Exception) -> None:
@@ -102,7 +106,7 @@ class _Router:
             intake = self._reader.read(batch)
             if intake.dead:
                 if self._office is None:
-                    producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.stopping.is_set())
+                    producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.told())
                     self._office = DeadLetterOffice(producer, self._run.clock)
                 self._office.send(intake.dead)
             return zip(self._keys, slices(intake.progress, intake.predictions, intake.outcomes, self._job.shards), strict=True)
@@ -171,7 +175,7 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
     def __init__(self, job: Job, run: Run) -> None:
         self._job = job
         self._run = run
-        publisher = Publisher(job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: not run.stopping.is_set())
+        publisher = Publisher(job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: not run.told())
         self._publisher = PublisherThread(publisher, run.failed)
 
     def write_batch(self, values: list[PaneUpdate | None]) -> None:

@@ -36,7 +36,8 @@ class Ending:
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
             self.told = True
-            self.flag.set()
+            # In a thread: the main thread may be inside the flag's own lock at this moment.
+            Thread(target=self.flag.set, daemon=True).start()
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -72,10 +73,10 @@ class Ending:
 
     def again(self) -> bool:
         """After a run: say whether it ended only to be started anew, and make ready for that."""
-        if not self.flag.is_set():
+        if self.told or not self.flag.is_set():
             return False
-        self.flag.clear()
-        if self.told:  # looked at last: a signal sets both
+        self.flag = Flag()
+        if self.told:  # looked at last: a signal may have set the old one
             self.flag.set()
         return not self.told
 

@@ -68,7 +68,7 @@ class Store:
                 access_type=AccessType.read_only(error_if_log_file_exist=False) if read_only else AccessType.read_write(),
             )
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
-            if "lock" in str(error).lower():
+            if "lock file" in str(error).lower() or "lock hold by" in str(error).lower():
                 raise HomeInUse(f"{folder} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
             raise TowerError(f"{folder} cannot be opened: {error}", "run ./tower doctor; if the disk is full, free some space") from error
         self._families = {name: self._database.get_column_family(name) for name in families}

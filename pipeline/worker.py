@@ -7,7 +7,7 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from threading import Event as Flag
 
@@ -24,13 +24,17 @@ _EPOCH = timedelta(milliseconds=100)
 """Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""
 
 
-def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), process: int = 0) -> None:
+def run_worker(
+    job: Job, stopping: Flag, *, told: Callable[[], bool] | None = None, addresses: Sequence[str] = (), process: int = 0
+) -> None:
     """Run the dataflow until it is stopped or caught up; with `addresses`, as member number `process` of a cluster.
+
+    `told` says that it ends for good, which `stopping` alone need not mean.
 
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
     prepare_process()
-    run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000)
+    run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set)
     flow = build(job, run)
     try:
         if addresses:
@@ -41,7 +45,7 @@ def run_worker(job: Job, stopping: Flag, *, addresses: Sequence[str] = (), proce
             run_main(flow, epoch_interval=_EPOCH)  # type: ignore[no-untyped-call]
     except BaseException as error:
         failure = run.failures[0] if run.failures else error
-        if isinstance(failure, BrokerUnavailable) and stopping.is_set():
+        if isinstance(failure, BrokerUnavailable) and run.told():
             log.warning("%s", failure)  # told to stop while the broker was away: what was not sent is sent next time
             return
         raise failure from None

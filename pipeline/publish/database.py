@@ -14,6 +14,7 @@ from schemas.errors import HomeInUse, TowerError
 from schemas.lake import WIDE_COLUMNS
 
 TABLE = "metric_windows"
+_WITH_HISTORY = "with_history"
 _KEY = ("model", "model_version", "segment", "window", "window_start")
 
 
@@ -23,12 +24,10 @@ class MetricsDatabase:
     def __init__(self, file: Path) -> None:
         self._file = file
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.made_anew = not file.exists()
-        """Whether there was no file."""
         try:
             self._connection = duckdb.connect(str(file), config={"threads": 2, "memory_limit": "256MB", "preserve_insertion_order": False})
         except duckdb.IOException as error:
-            if "lock" in str(error).lower():
+            if "could not set lock" in str(error).lower():
                 raise HomeInUse(f"{file} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
             raise TowerError(f"{file} cannot be opened: {error}", "free disk space, or move the file away to have it made anew") from error
         self._thread = ThreadPoolExecutor(1, "duckdb")
@@ -47,6 +46,15 @@ class MetricsDatabase:
     def forget(self, oldest_ends: Mapping[str, int]) -> Future[None]:
         """Drop the rows of each window that end at or before its time."""
         return self._thread.submit(self._forget, dict(oldest_ends))
+
+    @property
+    def has_history(self) -> bool:
+        """Whether all that was published before this database is in it, or marked to be put there: see `note_history`."""
+        return bool(self._connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [_WITH_HISTORY]).fetchall())
+
+    def note_history(self) -> None:
+        """Note that what was published before is marked to be put here."""
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_WITH_HISTORY} (noted_at TIMESTAMPTZ DEFAULT now())")
 
     def newest_revision(self) -> int:
         """Return the largest revision of all rows; 0 when there are none."""

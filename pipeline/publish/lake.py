@@ -54,7 +54,7 @@ class LakeExport:
         self._connection = connection
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "lake-export")
-        self._running: Future[None] | None = None
+        self._running: Future[set[Bucket]] | None = None
         self._changed: set[Bucket] = self._behind()
         self._exporting: set[Bucket] = set()
         self._started_s = -math.inf
@@ -68,7 +68,7 @@ class LakeExport:
         """Say whether none is under way and the last one began so long ago. One that the disk did not take is done again."""
         if self._running is not None and self._running.done():
             try:
-                self._running.result()
+                self._changed |= self._running.result()
             except _DISK_ERRORS as error:
                 self._changed |= self._exporting
                 log.warning(
@@ -96,7 +96,7 @@ class LakeExport:
         if self._running is not None:
             running, self._running = self._running, None
             try:
-                running.result()
+                self._changed |= running.result()
             except _DISK_ERRORS as error:
                 raise TowerError(
                     f"the metrics could not be exported to {self._folder}: {error}", "free disk space and start again"
@@ -108,18 +108,21 @@ class LakeExport:
         self._thread.shutdown()
         self._connection.close()
 
-    def _export(self, changed: set[Bucket], manifest: dict[str, object], oldest_end: dict[str, int]) -> None:
+    def _export(self, changed: set[Bucket], manifest: dict[str, object], oldest_end: dict[str, int]) -> set[Bucket]:
+        """Write the files, then the manifest; return the files that there was no time for, without which no manifest may be written."""
         for window, end in oldest_end.items():
             for start in self._files(window):
                 if start + BUCKET_MS[window] <= end - BUCKET_MS[window]:
                     self._file(window, start).unlink()
                 elif start < end:  # some of its windows may have passed their retention since it was written
                     changed.add((window, start))
-        for window, start in sorted(changed):
+        waiting = sorted(changed)
+        for number, (window, start) in enumerate(waiting):
             if time.monotonic() > self._until_s:
-                return  # the manifest stays behind, so the next start writes the rest
+                return set(waiting[number:])  # the manifest stays behind, so the next start writes the rest
             self._write(window, start, oldest_end.get(window, 0))
         replace_file(export_manifest(self._home), orjson.dumps(manifest))
+        return set()
 
     def _write(self, window: str, start: int, oldest_end: int) -> None:
         file = self._file(window, start)

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from pipeline.publish.state import DIRTY, OPEN, PANES, ROLLING, PublisherState
 from pipeline.publish.topic import AcknowledgedProducer, KeepWaiting
 from pipeline.settings import PipelineSettings
 from pipeline.shard.updates import PaneUpdate
+from pipeline.store import Batch
 from pipeline.watermark import BEGINNING
 from schemas.files import replace_file
 from schemas.kafka import KafkaSettings
@@ -90,8 +92,10 @@ class Publisher:
         everything = set(range(len(self._state.names.scopes.items)))  # which open windows had changed is not on disk
         self._rolling = RollingAgenda(self._state.rolling_marks(), self._state.rolling_end, everything)
         self._open_rolling = OpenRolling()
-        if self._database.made_anew:
+        self._published_rolling: dict[int, tuple[int, int]] = {}
+        if not self._database.has_history:
             self._publish_anew()
+            self._database.note_history()
         self._rolling_done_s: dict[int, float] = {}
         self._names: tuple[int, Names] | None = None
         self._hints = Hints(settings.models, self._state.names)
@@ -99,22 +103,37 @@ class Publisher:
         self._writes: list[Future[None]] = []
         self._published_panes: list[Keys] = []
         self._published_final: list[bytes] = []
-        self._published_rolling: dict[int, tuple[int, int]] = {}
         self._next_flush_s = 0.0
         self._looked = (0.0, BEGINNING)
         self._acknowledged_s = 0.0
 
     def _publish_anew(self) -> None:
-        """Have all panes published: a database that was lost, or moved away, is made from the publisher's own store."""
+        """Have all panes published: a database that was lost, or moved away, is made from the publisher's own store.
+
+        All are marked, so that a run that ends before it is done leaves the rest to the next.
+        """
         panes = self._state.all_panes()
         self._agenda.add(panes)
+        batch = self._state.store.batch()
+        batch.put_all(DIRTY, key_bytes(panes), [b""] * len(panes))
         hourly = panes[pane_window(panes) == _HOURLY]
         for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
             self._rolling.hour_changed(scope, start, self._state.rolling_end - 1)
+        self._put_rolling_marks(batch)
+        self._state.store.write(batch)
+
+    def _put_rolling_marks(self, batch: Batch) -> None:
+        """Put the marks of rolling windows that have changed into a batch."""
+        for scope in self._rolling.unsaved:
+            # With those that DuckDB may not have yet: this overwrites their mark.
+            ends = [*self._rolling.closed.get(scope, ()), *self._published_rolling.get(scope, ())]
+            if ends:
+                batch.put(ROLLING, scope.to_bytes(8, "big"), min(ends).to_bytes(8, "big") + max(ends).to_bytes(8, "big"))
+        self._rolling.unsaved.clear()
 
     def take(self, update: PaneUpdate) -> None:
         """Store an update; afterwards the shard may forget it."""
-        batch, ids, _ = self._state.take(update)
+        batch, ids = self._state.take(update)
         cells = Cells(self._state.names.pane_ids(update.shard, update.cells.pane), update.cells.cell, update.cells.value)
         hourly = np.sort(ids[pane_window(ids) == _HOURLY])
         if update.everything:
@@ -128,12 +147,7 @@ class Publisher:
             self._open_rolling.move_to(self._rolling.open_end)
         for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
             self._rolling.hour_changed(scope, start, self._newest)
-        for scope in self._rolling.unsaved:
-            # With those that DuckDB may not have yet: this overwrites their mark.
-            ends = [*self._rolling.closed.get(scope, ()), *self._published_rolling.get(scope, ())]
-            if ends:
-                batch.put(ROLLING, scope.to_bytes(8, "big"), min(ends).to_bytes(8, "big") + max(ends).to_bytes(8, "big"))
-        self._rolling.unsaved.clear()
+        self._put_rolling_marks(batch)
         self._state.rolling_end = self._rolling.open_end
         self._state.put_meta(batch)
         self._state.store.write(batch)
@@ -163,8 +177,9 @@ class Publisher:
             self._refresh_open()
         moment = self._moment()
         self._agenda.add(self._finalized(moment))
-        rushing = self._is_rushing(started)
-        self._publish_panes(self._agenda.take_open(moment.watermark - moment.lateness, hold_short=rushing and not drain), moment)
+        behind = moment.now - self._newest > self._settings.allowed_lateness_ms and self._newest > self._looked[1]
+        hold_short = self._is_rushing(started) and behind and not drain
+        self._publish_panes(self._agenda.take_open(moment.watermark - moment.lateness, hold_short=hold_short), moment)
         self._publish_open_rolling(moment)
         self._publish_closed_rolling(moment, drain)
         until = time.monotonic() + _ENDED_BUDGET_S
@@ -175,14 +190,14 @@ class Publisher:
         self._forget_past_retention()
         # Publishing takes at most half of the thread's time: under load the panes just change more often in between.
         finished = time.monotonic()
-        behind = moment.now - self._newest > self._settings.allowed_lateness_ms
         interval_ms = _BACKLOG_INTERVAL_MS if behind else self._settings.publish_interval_ms
         self._next_flush_s = finished + max(interval_ms / 1000, finished - started)
 
     def _is_rushing(self, now_s: float) -> bool:
         """Say whether event time runs so fast that a window of a minute is final two seconds after its last event.
 
-        Then it is published once, when it is final, and not provisionally before: nobody could have looked at it.
+        Then it is published once, when it is final, and not provisionally before: nobody could have looked at it. After a quiet time
+        the first event looks like that too, but it is not behind the clock.
         """
         before_s, before = self._looked
         self._looked = (now_s, self._newest)
@@ -190,6 +205,7 @@ class Publisher:
 
     def close(self, *, drain: bool) -> None:
         """Publish (all, with `drain`), export, and let go of everything."""
+        self._looked = (0.0, BEGINNING)  # nothing is held back now, whatever the pace
         self.flush(drain=drain)
         self._settle()
         within_s = math.inf if drain else _LAST_EXPORT_S
@@ -338,7 +354,8 @@ class Publisher:
         """Tell the shards, which may be in other processes, which of their commits are stored here."""
         if now or time.monotonic() - self._acknowledged_s >= 1:
             self._acknowledged_s = time.monotonic()
-            write_acknowledged(self._acknowledged_file, self._state.sequences)
+            with suppress(OSError):  # a full disk: shards keep what they might forget, and whatever must be stored says so
+                write_acknowledged(self._acknowledged_file, self._state.sequences)
 
 
 def publisher_folder(home: Path) -> Path:

@@ -45,10 +45,10 @@ class PublisherState:
         """The end of the rolling window that was open when the last update was stored."""
         self._reserved = self.revision
 
-    def take(self, update: PaneUpdate) -> tuple[Batch, Keys, list[bytes]]:
-        """Learn an update's names; return a batch that stores its panes, their ids, and the packed cells.
+    def take(self, update: PaneUpdate) -> tuple[Batch, Keys]:
+        """Learn an update's names; return a batch that stores its panes, and the ids of all panes that this changes.
 
-        The batch marks the panes dirty. It is not written yet, and lacks `put_meta`.
+        The batch marks them dirty. It is not written yet, and lacks `put_meta`.
         """
         self.names.learn(update.shard, update.names)
         batch = self.store.batch()
@@ -61,12 +61,15 @@ class PublisherState:
         ids = self.names.pane_ids(update.shard, shard_ids)
         keys = key_bytes(ids)
         suffix = update.shard.to_bytes(2, "big")
+        changed = ids
         if update.everything:
-            batch.delete_all(PANES, [key for key, _ in self.store.scan(PANES) if key.endswith(suffix)])
+            before = [key for key, _ in self.store.scan(PANES) if key.endswith(suffix)]
+            batch.delete_all(PANES, before)
+            changed = np.union1d(ids, _ids(key[:8] for key in before))
         batch.put_all(PANES, [key + suffix for key in keys], values)
-        batch.put_all(DIRTY, keys, [b""] * len(keys))
+        batch.put_all(DIRTY, key_bytes(changed), [b""] * len(changed))
         self.sequences[update.shard] = update.sequence
-        return batch, ids, values
+        return batch, changed
 
     def stored(self, shard: int, ids: Keys) -> Cells:
         """Return what one shard has told of panes, translated; `ids` ascend."""
