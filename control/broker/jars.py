@@ -115,10 +115,8 @@ def ensure_jars(cache: Path, lock: JarLock, report: Callable[[Progress], None]) 
         return checked_jars(cache, lock)
     try:
         alone = wait_for_lock(folder / ".lock", float("inf"))
-    except OSError as error:
-        raise TowerError(
-            f"the cache folder {folder} cannot be written: {error.strerror}", "make it writable or set XDG_CACHE_HOME to a folder that is"
-        ) from error
+    except TowerError as error:
+        raise TowerError(error.what, "make it possible, or set XDG_CACHE_HOME to a folder that can be written") from error
     assert alone is not None
     with alone:
         missing = [jar for jar in lock.jars if not (folder / jar.file_name).is_file()]

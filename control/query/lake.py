@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,8 @@ VIEWS = ("metrics",)
 LATER_VIEWS = {"alerts": "the alerts", "predictions": "the archive", "outcomes": "the archive"}
 _TRIES = 5
 _BATCH_ROWS = 2048
+_LOOK_EVERY_S = 0.5
+_STOPS_WITHIN_S = 2.0
 _LEAST_MEMORY_MB = 256
 
 
@@ -67,11 +72,30 @@ def _run_once(home: Path, sql: str) -> Result:
     connection.execute(f"SET allowed_directories = [{quoted(str(folder))}, {quoted(as_pattern(folder))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    cursor = connection.execute(sql)
+    cursor = _interruptibly(connection, sql, spill)
     description = cursor.description or []
     # Read here, inside the retry, the first batch is what fails when a file has gone.
     first = cursor.fetchmany(_BATCH_ROWS)
     return Result([column[0] for column in description], [str(column[1]) for column in description], _batches(cursor, first))
+
+
+def _interruptibly(connection: duckdb.DuckDBPyConnection, sql: str, spill: Path) -> duckdb.DuckDBPyConnection:
+    """Run a statement in a thread: Python looks for a Ctrl-C only between its own steps, and this can be one step of minutes.
+
+    DuckDB is asked to stop, which within some of its tasks it does not see; then the process ends, which has nothing to save.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(connection.execute, sql)
+        try:
+            while not wait([running], _LOOK_EVERY_S).done:
+                continue
+        except KeyboardInterrupt:
+            connection.interrupt()
+            if not wait([running], _STOPS_WITHIN_S).done:
+                shutil.rmtree(spill, ignore_errors=True)
+                os._exit(130)
+            raise
+        return running.result()
 
 
 def _batches(cursor: duckdb.DuckDBPyConnection, first: list[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:

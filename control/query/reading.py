@@ -10,6 +10,11 @@ from schemas.errors import ConfigurationError
 from schemas.lake import no_metrics_sql, view_sql
 
 _MEND = "write a SELECT"
+_PIVOTS = {b"PIVOT", b"PIVOT_WIDER"}
+_WRITES = {
+    *(b"ALTER", b"ATTACH", b"CALL", b"COPY", b"CREATE", b"DELETE", b"DROP", b"EXPORT", b"IMPORT", b"INSERT", b"INSTALL", b"LOAD"),
+    *(b"MERGE", b"TRUNCATE", b"UPDATE"),
+}
 _EXPLAIN = re.compile(r"EXPLAIN\b\s*(ANALYZE\b|\((?=\s*(?:ANALYZE|FORMAT)\b)[^()]*\))?", re.IGNORECASE)
 
 
@@ -40,7 +45,19 @@ def refuse_unless_reading(sql: str) -> None:
         except duckdb.BinderException as error:
             if "WITH clause containing" in str(error):
                 raise ConfigurationError("a WITH that writes is not a statement that reads", _MEND) from error
-            raise
+            if not _may_name_what_a_pivot_brings(sql):
+                raise
+
+
+def _may_name_what_a_pivot_brings(sql: str) -> bool:
+    """Say whether a column that is missing may be one that the rows give a PIVOT, and no word of the statement begins one that writes."""
+    content = sql.encode()
+    tokens = duckdb.tokenize(sql)
+    ends = [start for start, _ in tokens[1:]] + [len(content)]
+    words = {
+        content[start:end].strip().upper() for (start, kind), end in zip(tokens, ends, strict=True) if kind == duckdb.token_type.keyword
+    }
+    return bool(words & _PIVOTS) and not words & _WRITES
 
 
 def _inner(sql: str) -> str:

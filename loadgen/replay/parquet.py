@@ -41,7 +41,7 @@ class ParquetTable:
                 for name, column in zip(self._names, first.columns if first is not None else (), strict=False):
                     known = [value for value in values_of(column) if not is_missing(value)]
                     self.examples.update({name: known[0]} if known else {})
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise TowerError(f"{path.name} cannot be read as Parquet: {_first_line(error)}", "check the file") from error
 
     def _open(self) -> pq.ParquetFile:
@@ -59,7 +59,7 @@ class ParquetTable:
                         columns[name] = read(array)
                     yield Chunk(row, batch.num_rows, columns)
                     row += batch.num_rows
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise RowError(f"{self._path.name} cannot be read after row {row - 1:,}: {_first_line(error)}", "check the file") from error
 
 

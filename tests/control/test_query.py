@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
+import psutil
 import pytest
 
 from control.query import lake
@@ -17,7 +19,8 @@ from control.query.formats import WRITERS
 from control.query.lake import Result, run_query
 from schemas.errors import ConfigurationError, TowerError
 from schemas.lake import WIDE_COLUMNS, metrics_folder
-from tests.control.command_line import tower
+from tests.control.command_line import start_tower, tower
+from tests.waiting import wait_until
 
 VIEW = "model model_version segment dimension metric window window_start window_end value n low high status revision updated_at"
 
@@ -86,6 +89,18 @@ def test_csv_keeps_every_digit(home: Path) -> None:
         {"metric": "f1_score", "value": "0.123456789", "low": "0.05", "window_start": "2026-01-01T10:00:00Z"},
         {"metric": "prediction_volume", "value": "1234567.0", "low": "", "window_start": "2026-01-01T10:00:00Z"},
     ]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT f1_score FROM (PIVOT metrics ON metric USING first(value) GROUP BY window_start)",
+        "PIVOT metrics ON metric USING first(value) GROUP BY window_start ORDER BY f1_score",
+        "WITH p AS (PIVOT metrics ON metric USING first(value) GROUP BY model) SELECT model, f1_score FROM p",
+    ],
+)
+def test_the_columns_of_a_pivot_can_be_named(home: Path, sql: str) -> None:
+    assert json.loads(rendered(home, sql, "json"))[0]["f1_score"] == 0.123456789
 
 
 AWKWARD = """SELECT 1 AS a, 2 AS a, 12345678901234567890123456789012345.67::DECIMAL(38,2) AS d, 2.50::DECIMAL(9,2) AS e,
@@ -265,3 +280,12 @@ def test_no_data_yet_gives_the_header_and_a_hint(tmp_path: Path) -> None:
     done = tower("query", "SELECT model, value FROM metrics", "--format", "csv", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, "model,value\n")
     assert "no metrics" in done.stderr
+
+
+def test_a_query_of_minutes_ends_at_once_with_ctrl_c(home: Path) -> None:
+    running = start_tower("query", "SELECT count(*) FROM range(100000) a, range(100000000) b WHERE a.range * b.range % 7 = 3", home=home)
+    # It is in DuckDB when it works on all cores; before that it has hardly used one.
+    wait_until(lambda: sum(psutil.Process(running.pid).cpu_times()[:2]) > 1.5, "the query runs")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(5) == 130
+    running.communicate()
