@@ -129,11 +129,11 @@ class LakeExport:
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_suffix(".writing")
         text = str(beside).replace("'", "''")
-        bounds = f"make_timestamptz({start} * 1000) AND window_start < make_timestamptz({start + BUCKET_MS[window]} * 1000)"
+        bounds = f"make_timestamptz({start * 1000}) AND window_start < make_timestamptz({(start + BUCKET_MS[window]) * 1000})"
         try:
             rows = self._connection.execute(
                 f"""COPY (SELECT {_STORED} FROM {TABLE}
-                          WHERE "window" = '{window}' AND window_start >= {bounds} AND window_end > make_timestamptz({oldest_end} * 1000)
+                          WHERE "window" = '{window}' AND window_start >= {bounds} AND window_end > make_timestamptz({oldest_end * 1000})
                           ORDER BY model, model_version, segment, window_start)
                     TO '{text}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192)"""
             ).fetchone()
@@ -161,16 +161,18 @@ class LakeExport:
         return found
 
     def _behind(self) -> set[Bucket]:
-        """Return the files whose rows have changed since the last export: an earlier run may have been killed before it."""
+        """Return the files to write: a run may have been killed before it exported all, and a power cut may have taken files."""
         revision = self._manifest().get("revision", -1)
         found: set[Bucket] = set()
         for window, length in BUCKET_MS.items():
             rows = self._connection.execute(
-                f"""SELECT DISTINCT epoch_ms(window_start) // {length} * {length} FROM {TABLE} WHERE "window" = ? AND revision > ?""",
-                [window, revision],
+                f"""SELECT epoch_ms(window_start) // {length} * {length}, max(revision) FROM {TABLE} WHERE "window" = ? GROUP BY 1""",
+                [window],
             ).fetchall()
-            found |= {(window, int(row[0])) for row in rows}
-            found |= {(window, start) for start in self._files(window) if not _is_whole(self._file(window, start))}
+            files = self._files(window)
+            whole = {start for start in files if _is_whole(self._file(window, start))}
+            found |= {(window, start) for start in files if start not in whole}
+            found |= {(window, int(start)) for start, newest in rows if newest > revision or start not in whole}
         return found
 
 
