@@ -17,7 +17,8 @@ from loadgen.generator import Generator, train_models
 from loadgen.live import LiveRun
 from loadgen.pace import event_clock
 from loadgen.progress import Progress
-from loadgen.scenario import Scenario, load_scenario
+from loadgen.scenario import Scenario
+from loadgen.scenario_files import load_scenario
 from loadgen.sending import Sender
 from loadgen.stopping import stop_on_signals
 from loadgen.templates import make_templates

@@ -20,7 +20,8 @@ from loadgen.app import INCIDENT_LOG, finish, tell_evicted, training_note
 from loadgen.generator import Generator, train_models
 from loadgen.incidents import past_episodes
 from loadgen.models import Trained
-from loadgen.scenario import Scenario, load_scenario
+from loadgen.scenario import Scenario
+from loadgen.scenario_files import load_scenario
 from loadgen.schedule import Event, Schedule
 from loadgen.sending import Sender
 from loadgen.stopping import stop_on_signals

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from loadgen.incidents import AnyIncident, ConversionDrop, DriftedSegment, FailingVersion, hit_features
 from loadgen.models import SERVICES
-
-if TYPE_CHECKING:
-    from loadgen.scenario import Delay, ModelTraffic, Scenario
+from loadgen.scenario import Delay, ModelTraffic, Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from loadgen.models import SERVICES, Trained, train_cached
-from loadgen.scenario import Scenario, load_scenario
+from loadgen.scenario import Scenario
+from loadgen.scenario_files import load_scenario
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from loadgen.announcing import Announcement
 from loadgen.app import INCIDENT_LOG, run_scenario
 from loadgen.history import replay_history
 from loadgen.models import Trained
-from loadgen.scenario import FOLDER
+from loadgen.scenario_files import FOLDER
 from schemas.errors import ConfigurationError
 from schemas.events import EventTime, Outcome, Prediction
 from schemas.kafka import KafkaSettings

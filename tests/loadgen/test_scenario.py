@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from loadgen.models import SERVICES
-from loadgen.scenario import FOLDER, Scenario, known_scenarios, load_scenario
+from loadgen.scenario import Scenario
+from loadgen.scenario_files import FOLDER, known_scenarios, load_scenario
 from schemas.errors import ConfigurationError
 
 
