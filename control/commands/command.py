@@ -11,7 +11,9 @@ from typing import Protocol
 
 from control.config import Config, load_config
 from control.config.sources import ASSIGNMENTS_VARIABLE, inherited_assignments
+from control.console import Console
 from control.interruption import Interruption
+from control.supervisor.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class Invocation:
         It has what `--set` has set: everybody on the machine can read a command line, and a value may be a secret.
         """
         return {**self.environment, ASSIGNMENTS_VARIABLE: json.dumps(self._assignments())}
+
+    def supervisor(self, home: Path, console: Console) -> Supervisor:
+        """Return what starts other commands on a home, with the flags and the environment of this call."""
+        environment = self.environment_of_parts()
+        return Supervisor(home=home, root=self.root, flags=self.common_flags(), environment=environment, console=console)
 
     def _assignments(self) -> list[str]:
         flags = [*getattr(self.options, "set_before", []), *getattr(self.options, "set", [])]

@@ -13,7 +13,6 @@ from control.console import Console
 from control.demo.start import Demo, DemoOptions
 from control.kafka_access import reachable_kafka
 from control.ports import choose_port
-from control.supervisor.supervisor import Supervisor
 
 NAME = "demo"
 HELP = "everything at once: Kafka, pipeline, dashboard, and a load with incidents"
@@ -41,13 +40,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = call.config(dashboard__port=port)
     wanted = DemoOptions(options.rate, options.duration_s, not options.no_browser)
     try:
-        with Supervisor(
-            home=config.home,
-            root=call.root,
-            flags=call.common_flags(),
-            environment=call.environment_of_parts(),
-            console=console,
-        ) as supervisor:
+        with call.supervisor(config.home, console) as supervisor:
             try:
                 with reachable_kafka(config, console, check=call.interruption.check) as kafka:
                     console.line(f"Kafka ready on {kafka.bootstrap_servers}")

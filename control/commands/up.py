@@ -34,13 +34,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     console = Console(sys.stdout)
     port = choose_port(config.dashboard.host, config.dashboard.port, may_move=False)
     try:
-        with Supervisor(
-            home=config.home,
-            root=call.root,
-            flags=call.common_flags(),
-            environment=call.environment_of_parts(),
-            console=console,
-        ) as parts:
+        with call.supervisor(config.home, console) as parts:
             try:
                 with reachable_kafka(config, console, patience_s=None, check=call.interruption.check) as kafka:
                     console.line(f"Kafka ready on {kafka.bootstrap_servers}")
