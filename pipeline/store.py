@@ -6,7 +6,8 @@ power cut RocksDB comes back with a prefix of its batches, and the log is read a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -53,7 +54,7 @@ class Batch:
 
 
 class Store:
-    """One open RocksDB folder. Only one process can have it open."""
+    """One open RocksDB folder. Only one process can have it open. What reads raises TowerError where a file in it is damaged."""
 
     def __init__(self, folder: Path, families: Sequence[str], *, read_only: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,20 +89,39 @@ class Store:
 
     def get(self, family: str, key: bytes) -> bytes | None:
         """Return one value, or None."""
-        value: bytes | None = self._families[family].get(key)
+        with self._reading():
+            value: bytes | None = self._families[family].get(key)
         return value
 
     def get_all(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of many keys, None for what is not there."""
-        return cast("list[bytes | None]", self._families[family].get(list(keys))) if keys else []
+        if not keys:
+            return []
+        with self._reading():
+            return cast("list[bytes | None]", self._families[family].get(list(keys)))
 
     def scan(self, family: str, first: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values from `first` to before `end`, ascending."""
-        found = cast("Iterable[tuple[bytes, bytes]]", self._families[family].items(from_key=first or None))
-        for key, value in found:
+        rows = self._families[family].iter()
+        rows.seek(first)
+        while rows.valid():
+            key = rows.key()
             if end is not None and key >= end:
                 return
-            yield key, value
+            yield key, rows.value()
+            rows.next()
+        with self._reading():
+            rows.status()  # at a damaged block it just ends, as it does behind the last row
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
+            raise TowerError(
+                f"{self.folder} cannot be read: {error}",
+                "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds",
+            ) from error
 
     def close(self) -> None:
         """Write out what is in memory, and let go of the folder."""
