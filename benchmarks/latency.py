@@ -13,9 +13,6 @@ Ends with exit code 1 when p50 >= 400 ms, p99 >= 1000 ms, or the start takes 3 s
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,15 +23,14 @@ import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.home import PATIENCE_S, Home, stop
 from control.broker import EmbeddedBroker
 from schemas.kafka import KafkaSettings, admin_config, consumer_config, producer_config
 from schemas.topics import METRICS, PREDICTIONS, ensure_topics
 
-ROOT = Path(__file__).resolve().parents[1]
 PROBE = "probe"
 EVERY_S = 0.1
 PARTITIONS = 4
-PATIENCE_S = 60.0
 GOALS = {"p50": 400.0, "p99": 1_000.0, "start": 3_000.0}
 
 
@@ -84,20 +80,9 @@ class Probe:
         return [1000 * (there - sent) for sent, there in zip(self.sent[first:], self.arrived[first:], strict=True)]
 
 
-def start(environment: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
-    """Start a command of ours."""
-    return subprocess.Popen([sys.executable, "-P", "-m", "control", *command], env=environment, stdin=subprocess.DEVNULL)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a command as an operator does."""
-    process.send_signal(signal.SIGTERM)
-    process.wait(PATIENCE_S)
-
-
-def under_load(probe: Probe, environment: dict[str, str], rate: float, duration_s: float) -> list[float]:
+def under_load(probe: Probe, home: Home, rate: float, duration_s: float) -> list[float]:
     """Return the delays of single events while a flood runs, without its first two seconds."""
-    load = start(environment, "loadgen", "flood", f"--rate={rate}", f"--for={duration_s}")
+    load = home.start("loadgen", "flood", f"--rate={rate}", f"--for={duration_s}")
     probe.listen(3.0)
     first = len(probe.sent)
     while load.poll() is None:
@@ -118,22 +103,17 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder, EmbeddedBroker(Path(folder) / "kafka", report=print) as broker:
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, event_partitions=PARTITIONS)
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=PARTITIONS)
-        environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
-            "PYTHONPATH": str(ROOT),
-            "TOWER_HOME": str(Path(folder) / "home"),
-            "TOWER_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        }
+        home = Home(Path(folder) / "home", kafka)
         probe = Probe(kafka)
-        pipeline = start(environment, "pipeline")
+        pipeline = home.start("pipeline")
         try:
             probe.send()
             probe.listen_until_all_have_arrived()
-            delays = under_load(probe, environment, options.rate, options.duration_s)
+            delays = under_load(probe, home, options.rate, options.duration_s)
             stop(pipeline)
             probe.send()
             begun = time.monotonic()
-            pipeline = start(environment, "pipeline")
+            pipeline = home.start("pipeline")
             probe.listen_until_all_have_arrived()
             restart_ms = 1000 * (probe.arrived[-1] - begun)
         finally:

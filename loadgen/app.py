@@ -39,7 +39,7 @@ def run_scenario(
     rate: float | None,
     duration_s: float | None,
     seed: int,
-    speed: float,
+    speed: float | None,
     cache: Path,
     out: TextIO,
     listener: Listener | None = None,
@@ -49,7 +49,8 @@ def run_scenario(
 
     `rate` is in events per second over all models and topics (`math.inf`: as fast as possible); it is kept
     exactly. `None` is the scenario's own rate, which follows the time of the day. `speed` is event time over wall
-    time. Models are kept in `cache`, as is a log of the incidents (`incidents.jsonl`); `listener` is told of them too.
+    time; it and `duration_s` are the scenario's own where they are None. Models are kept in `cache`, as is a log of the incidents
+    (`incidents.jsonl`); `listener` is told of them too.
     `stop` ends the run from another thread.
 
     Raises ConfigurationError for a scenario, rate or speed that cannot be, BrokerUnavailable when Kafka refuses.
@@ -57,6 +58,9 @@ def run_scenario(
     _check("rate", rate)
     _check("speed", speed)
     plan = load_scenario(scenario)
+    speed = speed or plan.speed
+    if duration_s is None and plan.lasts is not None:
+        duration_s = plan.lasts / 1000
     with stop_on_signals() as signalled:
         flag = stop or signalled
         trained = train_models(plan, cache, training_note(out))
@@ -71,7 +75,7 @@ def run_scenario(
         generator = Generator(plan, trained, run, past=False)
         wanted = rate or plan.rate
         from_templates = plan.templates or wanted > TEMPLATES_ABOVE
-        print(_opening(plan, rate, speed, from_templates), file=out, flush=True)
+        print(_opening(plan, rate, speed, duration_s, from_templates), file=out, flush=True)
         sender = Sender(kafka, out, flag, linger_ms=20 if from_templates else 5)
         progress = Progress(out, time.monotonic)
         if from_templates:
@@ -108,10 +112,12 @@ def training_note(out: TextIO) -> Callable[[str], None]:
     return lambda name: print(f"training the models of {name}", file=out, flush=True)
 
 
-def _opening(plan: Scenario, rate: float | None, speed: float, from_templates: bool) -> str:
+def _opening(plan: Scenario, rate: float | None, speed: float, duration_s: float | None, from_templates: bool) -> str:
     wanted = rate or plan.rate
     pace = "as fast as possible" if math.isinf(wanted) else f"{wanted:g} events/s" + ("" if rate else " on a day's average")
     hurry = "" if speed == 1 else f", event time x{speed:g}"
+    if duration_s is not None:
+        hurry += f", for {duration_s:g} s"
     copies = ", copied from templates: no incidents" if from_templates else ""
     return f"scenario {plan.name}: {plan.description}; {pace}{hurry}{copies}"
 

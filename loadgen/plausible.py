@@ -38,6 +38,8 @@ def problems_of(scenario: Scenario) -> Iterator[Problem]:
         yield Problem("models", "no [[models]]", f"name at least one of {', '.join(SERVICES)}")
     if scenario.cycle <= 0:
         yield Problem("cycle", "a cycle must be longer than nothing", "give a duration such as 4m")
+    if scenario.lasts is not None and scenario.lasts <= 0:
+        yield Problem("for", "a scenario must last longer than nothing", "give a duration such as 20m")
     traffic: dict[str, ModelTraffic] = {}
     for place, model in enumerate(scenario.models):
         yield from _of_model(model, f"models[{place}]")

@@ -86,6 +86,7 @@ class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A scenario. `rate` is in events per second, all models and topics together; infinite is as fast as possible.
 
+    `speed` is event time over wall time, `for` how long it is played (wall time) where nobody says so; without it, without end.
     `templates`: events are copies of pre-encoded ones, with their own id and time; incidents are then left out.
     """
 
@@ -93,6 +94,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str
     models: tuple[ModelTraffic, ...]
     rate: Positive = math.inf
+    speed: Positive = 1.0
+    lasts: Milliseconds | None = msgspec.field(name="for", default=None)
     templates: bool = False
     cycle: Milliseconds = Milliseconds(240_000)
     disorder: Disorder = Disorder()

@@ -73,7 +73,7 @@ def run(name: str, command: Sequence[str], environment: Mapping[str, str] | None
             stdout=output,
             stderr=errors,
             start_new_session=True,
-            preexec_fn=_end_with_parent(),
+            preexec_fn=end_with_parent(),
         )
         watcher = _Watcher(process.pid, limit_s)
         try:
@@ -140,7 +140,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _end_with_parent() -> Callable[[], object] | None:
+def end_with_parent() -> Callable[[], object] | None:
     """Return what a child does before it becomes the program: ask Linux for a SIGKILL when we die, even by kill -9."""
     if sys.platform != "linux":
         return None

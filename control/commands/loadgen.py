@@ -30,9 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help="a scenario by name (demo) or the path of its file")
     parser.add_argument("--rate", type=_rate, metavar="R", help="events per second over both topics, or max (default: the scenario's own)")
-    parser.add_argument("--for", type=positive, metavar="S", dest="duration_s", help="stop after so many seconds (default: never)")
+    parser.add_argument(
+        "--for",
+        type=positive,
+        metavar="S",
+        dest="duration_s",
+        help="stop after so many seconds (default: the scenario's own, mostly never)",
+    )
     parser.add_argument("--seed", type=whole(0, MOST_SEED), default=1, metavar="N", help="seed of everything random (default 1)")
-    parser.add_argument("--speed", type=up_to(MOST_SPEED), metavar="X", help="simulated seconds per second (default 1)")
+    parser.add_argument(
+        "--speed", type=up_to(MOST_SPEED), metavar="X", help="simulated seconds per second (default: the scenario's own, mostly 1)"
+    )
     parser.add_argument(
         "--history", type=up_to(MOST_DAYS), metavar="DAYS", help="produce so many simulated days up to now, as fast as it goes, and stop"
     )
@@ -60,7 +68,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
                 rate=options.rate,
                 duration_s=options.duration_s,
                 seed=options.seed,
-                speed=options.speed or 1.0,
+                speed=options.speed,
                 cache=config.home / "loadgen",
                 out=sys.stdout,
             )

@@ -24,7 +24,7 @@ def test_each_scenario_that_has_a_name_can_be_played(name: str) -> None:
 
 
 def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match="did you mean demo\\? known are demo, flood, steady"):
+    with pytest.raises(ConfigurationError, match="did you mean demo\\? known are demo, flood, soak, steady"):
         load_scenario("dmeo")
 
 

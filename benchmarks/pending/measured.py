@@ -1,0 +1,43 @@
+"""A run of the pipeline to the end of its topics, and what it took."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.home import Home
+from benchmarks.soak.processes import footprint
+from schemas.errors import TowerError
+
+_SAMPLE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds, CPU seconds, and the largest resident memory in bytes; `anonymous` is the largest of what no file is behind."""
+
+    wall: float
+    cpu: float
+    rss: int
+    anonymous: int
+
+
+def catch_up(home: Home, log: Path) -> Cost:
+    """Run `tower pipeline --until-caught-up`, and return what it took. Raises TowerError when it fails."""
+    rss = anonymous = 0
+    start = time.perf_counter()
+    process = home.start("pipeline", "--until-caught-up", log=log)
+    while True:
+        found, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if found:
+            break
+        now = footprint(process.pid)
+        rss, anonymous = max(rss, now.rss), max(anonymous, now.anonymous)
+        time.sleep(_SAMPLE_S)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise TowerError(f"the pipeline ended with {process.returncode}: {log.read_text(errors='replace').strip().splitlines()[-1:]}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, max(rss, usage.ru_maxrss * 1024), anonymous)

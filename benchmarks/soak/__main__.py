@@ -1,0 +1,139 @@
+"""Weeks of load in minutes, to see whether anything of the pipeline grows that must not.
+
+    python -m benchmarks.soak [--minutes 20] [--rate 1000] [--json FILE]
+
+Runs an embedded Kafka, `tower pipeline` with short retentions and a label horizon of two days, and `tower loadgen soak`: twenty days of
+event time, whatever the minutes. It looks at everything every few seconds. The warm-up lasts until the longest retention is full; what
+comes after is cut in two halves, and a quantity grows when the median of the second is more than 5 % (and more than a small slack)
+above that of the first.
+
+Ends by itself; exit code 1 when something grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+
+from benchmarks.home import Home, stop
+from benchmarks.soak.gaps import Gaps
+from benchmarks.soak.quantities import QUANTITIES
+from benchmarks.soak.sampler import Sample, Sampler
+from benchmarks.soak.table import table, trends, write_json
+from benchmarks.soak.told import LogFollower
+from control.broker import EmbeddedBroker
+from schemas.errors import TowerError
+from schemas.kafka import admin_config
+from schemas.topics import ensure_topics
+
+DAYS = 20.0
+LONGEST_DAYS = 9.0
+SETTINGS = {
+    "retention.10s": "2h",
+    "retention.1m": "12h",
+    "retention.1h": "8d",
+    "retention.1d": "9d",
+    "retention.7d": "3d",
+    "pipeline.label_horizon": "2d",
+    "pipeline.export_interval": "10s",
+}
+"""So short that all of them pass within the run; the rolling windows of seven days still have all their hours."""
+EVERY_S = 3.0
+_HALF_MINUTE = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print, and return 1 when something grows."""
+    options = _options(arguments)
+    with (
+        tempfile.TemporaryDirectory(prefix="tower-soak-") as folder,
+        EmbeddedBroker(Path(folder) / "kafka", report=_say) as kafka,
+    ):
+        ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions, retention_bytes=256 << 20)
+        samples = _soak(Home(Path(folder) / "home", kafka, SETTINGS), options.minutes, options.rate, options.seed)
+    warm_up_s = options.minutes * 60 * LONGEST_DAYS / DAYS
+    found = trends(samples, warm_up_s)
+    print(f"\n{DAYS:g} days in {options.minutes:g} minutes, {options.rate:g} events/s; warm-up {warm_up_s / 60:.0f} minutes\n")
+    print(table(found))
+    if options.json is not None:
+        environment = {"cores": os.cpu_count(), "python": platform.python_version(), "minutes": options.minutes, "rate": options.rate}
+        write_json(options.json, found, samples, environment)
+    growing = [QUANTITIES[key].name for key, one in found.items() if one.grows]
+    print(f"\nGrowing: {'; '.join(growing)}" if growing else "\nNothing grows.")
+    return 1 if growing else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=20, help="how long it runs (default 20); it needs 3 at least")
+    parser.add_argument("--rate", type=float, default=1000, help="events per second, predictions and outcomes (default 1000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the load (default 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the trends and all samples there")
+    options = parser.parse_args(arguments)
+    if options.minutes < 3:
+        parser.error("--minutes must be 3 at least: else there are too few samples")
+    return options
+
+
+def _soak(home: Home, minutes: float, rate: float, seed: int) -> list[Sample]:
+    """Run the load on a pipeline to its end, and return the samples. Raises TowerError when either of them ends before."""
+    home.folder.mkdir(parents=True)
+    log = home.folder / "pipeline.txt"
+    gaps = Gaps(home.kafka)
+    pipeline = home.start("pipeline", log=log)
+    try:
+        seconds, speed = minutes * 60, DAYS * 1440 / minutes
+        load = home.start(
+            "loadgen",
+            "soak",
+            f"--rate={rate:g}",
+            f"--for={seconds:g}",
+            f"--speed={speed:g}",
+            f"--seed={seed}",
+            log=home.folder / "load.txt",
+        )
+        try:
+            sampler = Sampler(home, pipeline.pid, load.pid, LogFollower(log, home.events_held), gaps)
+            sampler.run(EVERY_S, lambda: load.poll() is None and pipeline.poll() is None, _Progress())
+        finally:
+            if load.poll() is None:
+                stop(load)
+        for name, process, file in (("pipeline", pipeline, log), ("load generator", load, home.folder / "load.txt")):
+            if process.poll():
+                raise TowerError(f"the {name} ended with {process.returncode}: {file.read_text().strip().splitlines()[-1:]}")
+        _say((home.folder / "load.txt").read_text().strip().splitlines()[-1])
+    finally:
+        gaps.close()
+        if pipeline.poll() is None:
+            stop(pipeline)
+    return sampler.samples
+
+
+class _Progress:
+    """Shows a sample every half minute."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def __call__(self, sample: Sample) -> None:
+        """Take note of a sample."""
+        self._seen += 1
+        if self._seen % _HALF_MINUTE == 1:
+            shown = ("pipeline_rss", "shards", "publisher", "duckdb", "lake", "lake_files", "lag", "pending", "gap")
+            values = ", ".join(f"{key} {QUANTITIES[key].shown(sample.values[key])}" for key in shown)
+            _say(f"{sample.at_s:5.0f} s, {sample.event_time or 'nothing told yet'}: {values}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
