@@ -27,10 +27,10 @@ def pytest_configure() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `tests/chaos`; only this folder's conftest is read early enough."""
     group = parser.getgroup("chaos")
-    group.addoption("--chaos-seeds", default="1-2", metavar="N[-M]", help="the seeds to run, one or from N to M (default: %(default)s)")
+    group.addoption("--chaos-seeds", default="1-2", metavar="N[-M]", help="the seeds to run, one or N to M (default: %(default)s)")
     group.addoption("--chaos-actions", default=12, type=int, metavar="N", help="how much happens in each run (default: %(default)s)")
     group.addoption("--fuzz-inputs", default=30_000, type=int, metavar="N", help="hostile messages to read (default: %(default)s)")
-    group.addoption("--chaos-still", default=2.0, type=float, metavar="S", help="the longest SIGSTOP, in seconds (default: %(default)s)")
+    group.addoption("--chaos-still", default="0.3-2", metavar="S[-S]", help="how long a SIGSTOP is, in seconds (default: %(default)s)")
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
 import pytest
 
 DEADLINE_S = 30.0
+_LONGEST = 10
+"""So many deadlines are the end, whatever still moves: what fails and starts again for ever moves too."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Wait for a condition; fail the test with `what` after the deadline."""
-    end = time.monotonic() + deadline_s
+def wait_until(
+    condition: Callable[[], bool],
+    what: str | Callable[[], str],
+    deadline_s: float = DEADLINE_S,
+    *,
+    moves: Callable[[], object] | None = None,
+) -> None:
+    """Wait for a condition; fail the test with `what` after the deadline.
+
+    With `moves` the deadline begins anew whenever that returns something else: a busy machine is slow, but it does not stand still.
+    """
+    started = changed = time.monotonic()
+    seen = moves() if moves is not None else None
     while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"not within {deadline_s:g} s: {what}")
+        now = time.monotonic()
+        if moves is not None and (look := moves()) != seen:
+            seen, changed = look, now
+        if now - changed > deadline_s or now - started > _LONGEST * deadline_s:
+            pytest.fail(f"not within {now - started:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.05)
+
+
+def slowness() -> float:
+    """Return how many times longer than on an idle machine a process may take now, at least 1: the load for each processor."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
