@@ -24,6 +24,7 @@ from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
 from pipeline.route import slices
 from pipeline.settings import PipelineSettings
+from pipeline.shard.admissions import HomeAdmissions, admissions_file
 from pipeline.shard.shard import Shard
 from pipeline.shard.thread import ShardThread
 from pipeline.shard.updates import PaneUpdate
@@ -162,7 +163,8 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
         acknowledged = acknowledged_file(job.home)
         try:
             folder = shard_folder(job.home, number)
-            shard = Shard(number, folder, job.settings, frozen, _monotonic_ms, lambda: read_acknowledged(acknowledged, number))
+            admissions = HomeAdmissions(admissions_file(job.home))
+            shard = Shard(number, folder, job.settings, frozen, _monotonic_ms, lambda: read_acknowledged(acknowledged, number), admissions)
             return ShardThread(shard, _monotonic_ms, self._run.failed)
         except Exception as error:
             self._run.failed(error)

@@ -13,7 +13,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
 from pipeline.publish.state import stored_sequences
-from pipeline.shard.state import ShardState
+from pipeline.shard.admissions import KEY_SET, Member, admissions_file, restore
+from pipeline.shard.state import NAMES, ShardState
 from pipeline.source import Assignment, Position, lost, note_loss
 from pipeline.watermark import BEGINNING
 from schemas.errors import BrokerUnavailable, TowerError
@@ -59,16 +60,25 @@ def resume(
     """
     committed: list[dict[Position, int]] = []
     newest = BEGINNING
+    members: set[Member] = set()
     for folder in folders:
         state = ShardState(folder)
+        members |= _members(state)
         committed.append(state.progress)
         times = state.watermark.get(PREDICTIONS, {})
         newest = max([newest, *(time for partition, time in times.items() if partition != "value")])
         state.close()
+    restore(admissions_file(home), sorted(members))
     write_acknowledged(acknowledged_file(home), stored_sequences(publisher_folder(home)))
     kept = _kept_offsets(kafka, keep_waiting)
     start = {position: _start(position, committed, low, high, accept_loss) for position, (low, high) in kept.items()}
     return Resume(Assignment(start, {position: high for position, (_, high) in kept.items()} if to_end else {}), newest)
+
+
+def _members(state: ShardState) -> set[Member]:
+    """Return the names that a shard keeps, without those on which each shard decides alone."""
+    stored = (orjson.loads(value) for _, value in state.store.scan(NAMES, b"members", b"members\xff"))
+    return {(kind, owner, name) for kind, owner, name in stored if kind != KEY_SET}
 
 
 def _start(position: Position, committed: list[dict[Position, int]], low: int, high: int, accept_loss: bool) -> int:

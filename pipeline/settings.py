@@ -11,12 +11,18 @@ from schemas.metrics import DEFAULT_RETENTION_MS
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many distinct names are kept apart; what is beyond is counted as `__other__`."""
+    """How many distinct names a home keeps apart; what is beyond is counted as `__other__`.
+
+    `segment_combinations_per_model` and `key_sets_per_model` bound the memory of a shard, and are no names. An event with a combination
+    of segments beyond that limit counts for its model and version, and for none of its segments; a set of features beyond it is
+    counted feature by feature, with the same numbers.
+    """
 
     models: int = 1000
     versions_per_model: int = 100
     segment_names_per_model: int = 20
     segment_values_per_name: int = 200
+    segment_combinations_per_model: int = 50_000
     features_per_model: int = 500
     key_sets_per_model: int = 1000
     classes_per_model: int = 1000

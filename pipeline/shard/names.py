@@ -13,11 +13,14 @@ import orjson
 from pipeline.cells import Ints
 from pipeline.columns import KeySet, Profile
 from pipeline.settings import Limits
+from pipeline.shard.admissions import KEY_SET, Admissions, OwnAdmissions
 from schemas.metrics import ALL, OTHER
 
 Item = TypeVar("Item", bound=Hashable)
 Scope = tuple[int, int, int]
 """Text ids of (model, model_version, segment)."""
+_LARGEST_SET = 4
+"""A set of features is kept when it is no larger than this times what a model may have: memory holds each set."""
 NewNames = dict[str, list[Any]]
 """For each table the items that were added, in the order of their ids."""
 
@@ -54,9 +57,13 @@ class Interner(Generic[Item]):
 
 @dataclass(slots=True)
 class NameTables:
-    """All tables of a shard. `members` records which names count towards which limit: (kind, owner, name)."""
+    """All tables of a shard. `members` records which names count towards which limit: (kind, owner, name).
+
+    `admissions` decides which new names are kept; without it the shard decides alone.
+    """
 
     limits: Limits
+    admissions: Admissions = field(default_factory=OwnAdmissions)
     texts: Interner[str] = field(default_factory=lambda: Interner(ALL, OTHER))
     features: Interner[str] = field(default_factory=lambda: Interner(OTHER))
     variants: Interner[str] = field(default_factory=lambda: Interner("", OTHER))
@@ -67,7 +74,9 @@ class NameTables:
     members: Interner[tuple[str, str, str]] = field(default_factory=Interner)
     profile_scopes: list[Ints] = field(default_factory=list)
     folded: Counter[str] = field(default_factory=Counter)
-    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often a name was folded, by kind: once for each batch that held it."""
+    _key_sets: OwnAdmissions = field(default_factory=OwnAdmissions)
+    _profiles_of: Counter[int] = field(default_factory=Counter)
 
     TABLES = ("texts", "features", "variants", "classes", "scopes", "key_sets", "profiles", "members")
 
@@ -77,23 +86,26 @@ class NameTables:
 
     def admit(self, kind: str, owner: str, name: str, limit: int) -> str:
         """Return `name`, or `__other__` when `owner` has as many distinct names of that kind as it may."""
-        kept = self._kept(kind, owner, name, limit)
+        kept = self._kept(self.admissions, kind, owner, name, limit)
         if kept != name:
-            self.folded[kind] += 1
+            self._fold(kind, owner)
         return kept
 
-    def _kept(self, kind: str, owner: str, name: str, limit: int) -> str:
+    def _kept(self, admissions: Admissions, kind: str, owner: str, name: str, limit: int) -> str:
         if name == OTHER or (kind, owner, name) in self.members._ids:
             return name
-        if self._counts[kind, owner] >= limit:
+        if not admissions.admits(kind, owner, name, limit):
             return OTHER
-        self._counts[kind, owner] += 1
         self.members.id_of((kind, owner, name))
         return name
 
+    def _fold(self, kind: str, owner: str) -> None:
+        self.folded[kind] += 1
+        self.admissions.note_folded(kind, owner)
+
     def _owner(self, model: str) -> str:
         """Return to whose limits a model's names count: all models beyond the limit share theirs, or endless models had endless names."""
-        return self._kept("model", "", model, self.limits.models)
+        return self._kept(self.admissions, "model", "", model, self.limits.models)
 
     def profile(self, profile: Profile) -> int:
         """Return the id of a profile (model, version, segments), folded to the limits."""
@@ -107,9 +119,20 @@ class NameTables:
                 owner = orjson.dumps([model, name]).decode()
                 segments.append(f"{name}={self.admit('value', owner, value, limits.segment_values_per_name)}")
         text = self.texts.id_of
-        found = self.profiles.id_of((text(model), text(version), *sorted(set(map(text, segments)))))
+        whole = (text(model), text(version))
+        found = self.profiles.id_of(self._within_limit((*whole, *sorted(set(map(text, segments)))), model))
         self._extend_scopes()
         return found
+
+    def _within_limit(self, profile: tuple[int, ...], model: str) -> tuple[int, ...]:
+        """Return a profile, without its segments when the model has too many combinations of them: memory holds each that was ever seen."""
+        if profile in self.profiles._ids:
+            return profile
+        if len(profile) > 2 and self._profiles_of[profile[0]] >= self.limits.segment_combinations_per_model:
+            self._fold("segment combination", model)
+            return profile[:2]
+        self._profiles_of[profile[0]] += 1
+        return profile
 
     def _extend_scopes(self) -> None:
         """Work out the scopes of profiles that have none yet: {*, version} x {*, each segment}."""
@@ -124,13 +147,19 @@ class NameTables:
         return self.texts.items[self.profiles.items[profile][0]]
 
     def key_set(self, key_set: KeySet) -> int | None:
-        """Return the id of a set of feature names, or None when the model has too many different sets.
+        """Return the id of a set of feature names, or None when the model has too many different sets, or it is larger than it may be.
 
+        Then its features are counted one by one, which is slower and gives the same numbers: so each shard decides that for itself.
         A feature beyond the limit stands in it as `__other__`, each once: as often as its nulls are counted.
         """
+        owner, limits = self._owner(key_set.model), self.limits
+        if len(key_set.features) > _LARGEST_SET * limits.features_per_model:
+            self._fold(KEY_SET, owner)
+            return None
         features = tuple(sorted(self.feature(key_set.model, name) for name in key_set.features))
         name = orjson.dumps(features).decode()
-        if features and self.admit("key set", self._owner(key_set.model), name, self.limits.key_sets_per_model) == OTHER:
+        if features and self._kept(self._key_sets, KEY_SET, owner, name, limits.key_sets_per_model) == OTHER:
+            self._fold(KEY_SET, owner)
             return None
         return self.key_sets.id_of(features)
 
@@ -155,6 +184,8 @@ class NameTables:
         """Take over a table that was stored earlier."""
         self.table(table).load(tuple(item) if isinstance(item, list) else item for item in items)
         if table == "members":
-            self._counts.update((kind, owner) for kind, owner, _ in self.members.items)
+            self._key_sets.learn(self.members.items)
+            self.admissions.learn(self.members.items)
         if table == "profiles":
+            self._profiles_of.update(model for model, *_ in self.profiles.items)
             self._extend_scopes()

@@ -20,6 +20,7 @@ from pipeline.columns import Bools, Hashes, Progress, Slice
 from pipeline.panes import NO_CELLS, Cells, first_pane_id, merge
 from pipeline.settings import PipelineSettings
 from pipeline.shard import records as r
+from pipeline.shard.admissions import Admissions, OwnAdmissions
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
 from pipeline.shard.expand import expand, late_cells
 from pipeline.shard.expiry import Expired, expire, expires_at, note, noted_ids, record_keys
@@ -43,7 +44,10 @@ _RETENTION_STEP_MS = 60_000
 
 
 class Shard:
-    """Holds the state of one shard; `clock` returns milliseconds that only grow, `acknowledged` the last commit that the publisher has."""
+    """Holds the state of one shard; `clock` returns milliseconds that only grow, `acknowledged` the last commit that the publisher has.
+
+    `admissions` decides with the other shards which names are kept; without it this one decides alone.
+    """
 
     def __init__(
         self,
@@ -53,13 +57,15 @@ class Shard:
         partitions: Mapping[str, frozenset[int]],
         clock: Callable[[], int],
         acknowledged: Callable[[], int],
+        admissions: Admissions | None = None,
     ) -> None:
         self.number = number
         self._settings = settings
         self._clock = clock
         self._acknowledged = acknowledged
         self._state = ShardState(folder)
-        self._names = NameTables(settings.limits)
+        self._admissions = admissions or OwnAdmissions()
+        self._names = NameTables(settings.limits, self._admissions)
         self._state.load_names(self._names)
         self._seen = noted_ids(self._state.store)
         self._watermark = self._stored_watermark(PREDICTIONS, partitions)
@@ -94,6 +100,7 @@ class Shard:
                 fresh_outcomes = part.outcomes if len(rows) == len(part.outcomes) else part.outcomes.take(rows)
                 self._outcomes.append(outcome_rows(fresh_outcomes, progress.partition, self._names))
                 self._rows += len(rows)
+        self._admissions.settle()  # now, since other shards may wait to ask
         if progress.end > done:
             self._state.progress[position] = progress.end
             self._moved = True
@@ -136,6 +143,7 @@ class Shard:
             cells = merge(parts)
             state.put_panes(batch, cells)
         self._forget_past_retention(batch)
+        self._admissions.settle()  # the answers before what follows from them
         names = state.put_names(batch, self._names.added())
         state.forget_outbox(batch, self._acknowledged())
         state.put_meta(batch, {times.topic: times.stored() for times in (self._watermark, self._outcome_times)})
@@ -155,6 +163,7 @@ class Shard:
     def close(self) -> None:
         """Let go of the folder; what was not committed is read again next time."""
         self._state.close()
+        self._admissions.close()
 
     def _update(self, cells: Cells, names: dict[str, tuple[int, list[object]]]) -> PaneUpdate:
         counts = dict(self._counts) | {f"folded {kind}": count for kind, count in self._names.folded.items()}

@@ -92,6 +92,27 @@ def test_features_beyond_the_limit_are_each_counted_as_sent() -> None:
     assert sorted(names.features.items[feature] for feature in names.key_sets.items[key_set]) == [OTHER, OTHER, "f", "g"]
 
 
+def test_a_set_of_features_that_is_far_larger_than_the_limit_is_not_kept() -> None:
+    names = NameTables(LIMITS)
+    assert names.key_set(KeySet("a", tuple(f"f{number}" for number in range(9)))) is None
+    assert names.folded["key set"] == 1
+    assert len(names.key_sets.items) == 1
+
+
+def test_beyond_the_limit_of_combinations_an_event_counts_for_its_version_and_for_none_of_its_segments() -> None:
+    names = NameTables(replace(Limits(), segment_combinations_per_model=3))
+    profiles = [Profile("a", "v1", (("r", f"{number}"), ("s", "x"))) for number in range(5)]
+    ids = [names.profile(profile) for profile in profiles]
+    assert len(set(ids)) == 4
+    assert scopes_of(names, ids[4]) == {("a", "*", "*"), ("a", "v1", "*")}
+    assert scopes_of(names, names.profile(Profile("b", "v1", (("r", "9"),)))) >= {("b", "*", "r=9")}
+    assert (names.folded["segment combination"], names.profile(profiles[2])) == (2, ids[2])
+    again = NameTables(names.limits)
+    for table in NameTables.TABLES:
+        again.load(table, list(names.table(table).items))
+    assert [again.profile(profile) for profile in profiles] == ids
+
+
 def test_more_sets_of_features_than_the_limit_are_not_kept_apart() -> None:
     names = NameTables(replace(LIMITS, features_per_model=100))
     ids = [names.key_set(KeySet("a", (f"f{number}",))) for number in range(5)]
