@@ -141,7 +141,7 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
 
     def on_eof(self) -> tuple[list[PaneUpdate | None], bool]:
         """Have the rest committed, and close."""
-        return [*self._shard.close()] if self._shard else [], StatefulBatchLogic.DISCARD
+        return [*self._shard.close(hurry=self._run.stopping.is_set())] if self._shard else [], StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
         """Return when to look for commits again."""

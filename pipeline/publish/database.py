@@ -15,7 +15,10 @@ from schemas.lake import WIDE_COLUMNS
 
 TABLE = "metric_windows"
 _WITH_HISTORY = "with_history"
-_KEY = ("model", "model_version", "segment", "window", "window_start")
+_WRITES = "writes"
+_UNWRITTEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
+KEY = ("model", "model_version", "segment", "window", "window_start")
+_ONE_OF = " AND ".join(f'{TABLE}."{name}" = asked."{name}"' for name in KEY)
 
 
 class MetricsDatabase:
@@ -26,15 +29,21 @@ class MetricsDatabase:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = duckdb.connect(str(file), config={"threads": 2, "memory_limit": "256MB", "preserve_insertion_order": False})
-        except duckdb.IOException as error:
+            self._make_tables()
+        except duckdb.Error as error:
             if "could not set lock" in str(error).lower():
                 raise HomeInUse(f"{file} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
             raise TowerError(f"{file} cannot be opened: {error}", "free disk space, or move the file away to have it made anew") from error
         self._thread = ThreadPoolExecutor(1, "duckdb")
+        self.writes: int = self._number(f"SELECT number FROM {_WRITES}")
+        """How many transactions are in this file: it is stored with each of them, so that a file that was set back tells."""
+
+    def _make_tables(self) -> None:
         self._connection.execute("SET TimeZone = 'UTC'")
         columns = ", ".join(f'"{name}" {kind}' for name, kind in WIDE_COLUMNS.items())
-        key = ", ".join(f'"{name}"' for name in _KEY)
+        key = ", ".join(f'"{name}"' for name in KEY)
         self._connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns}, PRIMARY KEY ({key}))")
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_WRITES} AS SELECT 0::BIGINT AS number")
 
     def upsert(self, rows: pa.Table) -> Future[None]:
         """Insert or replace rows in one transaction; a key occurs once in `rows`.
@@ -42,6 +51,14 @@ class MetricsDatabase:
         It is done in the database's own thread, in the order of the calls, while the caller goes on.
         """
         return self._thread.submit(self._upsert, rows)
+
+    def delete(self, keys: pa.Table) -> Future[None]:
+        """Drop the rows of `keys`, a table of the columns KEY, in one transaction."""
+        return self._thread.submit(self._delete, keys)
+
+    def existing(self, keys: pa.Table) -> list[int]:
+        """Return the positions of those of `keys` (columns KEY) that have a row; waits for all writes before."""
+        return self._thread.submit(self._existing, keys).result()
 
     def forget(self, oldest_ends: Mapping[str, int]) -> Future[None]:
         """Drop the rows of each window that end at or before its time."""
@@ -58,8 +75,7 @@ class MetricsDatabase:
 
     def newest_revision(self) -> int:
         """Return the largest revision of all rows; 0 when there are none."""
-        found = self._connection.execute(f"SELECT max(revision) FROM {TABLE}").fetchall()
-        return int(found[0][0] or 0)
+        return self._number(f"SELECT max(revision) FROM {TABLE}")
 
     def reader(self) -> duckdb.DuckDBPyConnection:
         """Return a connection for another thread, which sees what has been committed."""
@@ -71,10 +87,33 @@ class MetricsDatabase:
         self._connection.close()
 
     def _upsert(self, rows: pa.Table) -> None:
+        self._write("flushed", rows, f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
+
+    def _delete(self, keys: pa.Table) -> None:
+        self._write("asked", keys, f"DELETE FROM {TABLE} USING asked WHERE {_ONE_OF}")
+
+    def _write(self, name: str, given: pa.Table, sql: str) -> None:
         with self._telling():
-            self._connection.register("flushed", rows)
-            self._connection.execute(f"INSERT OR REPLACE INTO {TABLE} SELECT * FROM flushed")
-            self._connection.unregister("flushed")
+            self._connection.register(name, given)
+            self._connection.begin()
+            self._connection.execute(sql)
+            self._connection.execute(f"UPDATE {_WRITES} SET number = ?", [self.writes + 1])
+            self._connection.commit()
+            self._connection.unregister(name)
+        self.writes += 1
+
+    def _existing(self, keys: pa.Table) -> list[int]:
+        with self._telling():
+            numbered = keys.append_column("position", pa.array(range(len(keys)), pa.int64()))
+            self._connection.register("asked", numbered)
+            found = self._connection.execute(f"SELECT position FROM asked JOIN {TABLE} ON {_ONE_OF} ORDER BY position").fetchall()
+            self._connection.unregister("asked")
+        return [int(position) for (position,) in found]
+
+    def _number(self, sql: str) -> int:
+        with self._telling():
+            found = self._connection.execute(sql).fetchall()
+        return int(found[0][0] or 0) if found else 0
 
     def _forget(self, oldest_ends: dict[str, int]) -> None:
         with self._telling():
@@ -85,10 +124,28 @@ class MetricsDatabase:
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Say what the disk did not take: DuckDB takes no more writes after that, and the next start goes on from what is stored."""
-        try:
+        with telling(self._file):
             yield
-        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
-            raise TowerError(
-                f"{self._file} cannot be written: {error}", "free disk space and start again: it goes on from what is stored"
-            ) from error
+
+
+@contextmanager
+def telling(file: Path) -> Iterator[None]:
+    """Raise TowerError with its mend for what DuckDB, the disk or the memory did not bear, here or in a reader of the same database.
+
+    DuckDB takes no more writes after that, and the next start goes on from what is stored.
+    """
+    try:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError):
+        raise  # these would be ours
+    except duckdb.OutOfMemoryException as error:
+        raise TowerError(f"{file}: DuckDB has not enough memory: {error}", "free memory and start again") from error
+    except duckdb.Error as error:
+        if "corrupt" in str(error).lower() or not isinstance(error, _UNWRITTEN):
+            raise TowerError(f"{file} is damaged: {error}", "move the file away to have it made anew") from error
+        raise TowerError(f"{file} cannot be written: {error}", "free disk space and start again: it goes on from what is stored") from error
+
+
+def database_file(home: Path) -> Path:
+    """Return the path of the database."""
+    return home / "tower.duckdb"

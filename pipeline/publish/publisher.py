@@ -30,15 +30,16 @@ from pipeline.panes import (
     pane_window,
 )
 from pipeline.publish.agenda import Agenda, RollingAgenda, window_ends
-from pipeline.publish.database import MetricsDatabase
+from pipeline.publish.database import MetricsDatabase, database_file
 from pipeline.publish.hints import Hints
 from pipeline.publish.lake import LakeExport
 from pipeline.publish.names import translated_cells
 from pipeline.publish.progress import ProgressLog
-from pipeline.publish.rolling import OpenRolling, rolling_panes
+from pipeline.publish.rolling import OpenRolling, rolling_id, rolling_panes
 from pipeline.publish.rows import Moment, Published, arrow_table, messages, published
 from pipeline.publish.state import DIRTY, OPEN, PANES, ROLLING, PublisherState
 from pipeline.publish.topic import AcknowledgedProducer, KeepWaiting
+from pipeline.publish.withdrawn import keys_table, tombstones
 from pipeline.settings import PipelineSettings
 from pipeline.shard.updates import PaneUpdate
 from pipeline.store import Batch
@@ -78,7 +79,7 @@ class Publisher:
         self._settings = settings
         self._clock = clock
         self._state = PublisherState(publisher_folder(home), shards)
-        self._database = MetricsDatabase(home / "tower.duckdb")
+        self._database = MetricsDatabase(database_file(home))
         self._state.follow_revision(self._database.newest_revision())
         self._lake = LakeExport(home, self._database.reader(), clock)
         self._producer = AcknowledgedProducer(kafka, keep_waiting)
@@ -93,7 +94,7 @@ class Publisher:
         self._rolling = RollingAgenda(self._state.rolling_marks(), self._state.rolling_end, everything)
         self._open_rolling = OpenRolling()
         self._published_rolling: dict[int, tuple[int, int]] = {}
-        if not self._database.has_history:
+        if not self._database.has_history or self._database.writes < self._state.settled:
             self._publish_anew()
             self._database.note_history()
         self._rolling_done_s: dict[int, float] = {}
@@ -108,7 +109,7 @@ class Publisher:
         self._acknowledged_s = 0.0
 
     def _publish_anew(self) -> None:
-        """Have all panes published: a database that was lost, or moved away, is made from the publisher's own store.
+        """Have all panes published: a database that was lost, moved away, or set back, is made from the publisher's own store.
 
         All are marked, so that a run that ends before it is done leaves the rest to the next.
         """
@@ -120,6 +121,8 @@ class Publisher:
         for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
             self._rolling.hour_changed(scope, start, self._state.rolling_end - 1)
         self._put_rolling_marks(batch)
+        self._state.settled = self._database.writes
+        self._state.put_meta(batch)
         self._state.store.write(batch)
 
     def _put_rolling_marks(self, batch: Batch) -> None:
@@ -132,7 +135,7 @@ class Publisher:
         self._rolling.unsaved.clear()
 
     def take(self, update: PaneUpdate) -> None:
-        """Store an update; afterwards the shard may forget it."""
+        """Store an update; afterwards the shard may forget it. Nothing is published before the last of each shard's first updates."""
         batch, ids = self._state.take(update)
         cells = Cells(self._state.names.pane_ids(update.shard, update.cells.pane), update.cells.cell, update.cells.value)
         hourly = np.sort(ids[pane_window(ids) == _HOURLY])
@@ -146,7 +149,7 @@ class Publisher:
             self._rolling.move_to(self._newest, range(len(self._state.names.scopes.items)))
             self._open_rolling.move_to(self._rolling.open_end)
         for scope, start in zip(pane_scope(hourly).tolist(), pane_start_ms(hourly).tolist(), strict=True):
-            self._rolling.hour_changed(scope, start, self._newest)
+            self._rolling.hour_changed(scope, start, max(self._newest, self._state.rolling_end - 1))  # a shard that lost all knows no time
         self._put_rolling_marks(batch)
         self._state.rolling_end = self._rolling.open_end
         self._state.put_meta(batch)
@@ -155,7 +158,8 @@ class Publisher:
         after = Cells(cells.pane[is_hourly], cells.cell[is_hourly], cells.value[is_hourly])
         self._open_rolling.apply(before, translated_cells(self._state.names, update.shard, after))
         self._agenda.add(ids)
-        self._unheard.discard(update.shard)
+        if not update.more:
+            self._unheard.discard(update.shard)
         self._acknowledge()
         self._progress.note(update, self._newest)
 
@@ -248,14 +252,16 @@ class Publisher:
     def _publish_panes(self, panes: Keys, moment: Moment) -> None:
         kept = self._retained(panes)
         for first in range(0, len(kept), _PANES_AT_ONCE):
-            self._publish(self._state.merged(kept[first : first + _PANES_AT_ONCE]), moment)
+            some = kept[first : first + _PANES_AT_ONCE]
+            self._publish(some, self._state.merged(some), moment)
         self._published_panes.append(panes)
 
     def _publish_open_rolling(self, moment: Moment) -> None:
         scopes = np.array(sorted(self._rolling.open_changed), dtype=np.int64)
         self._rolling.open_changed.clear()
         if len(scopes):
-            self._publish(self._open_rolling.of(scopes, self._state.merged), moment)
+            ends = np.full(len(scopes), self._rolling.open_end, dtype=np.int64)
+            self._publish(rolling_id(scopes, ends), self._open_rolling.of(scopes, self._state.merged), moment)
 
     def _publish_closed_rolling(self, moment: Moment, drain: bool) -> None:
         started = time.monotonic()
@@ -270,19 +276,33 @@ class Publisher:
             first = max(first, oldest_end // step * step + step)
             for start in range(first, last + 1, _ROLLING_AT_ONCE * step):
                 end = min(start + (_ROLLING_AT_ONCE - 1) * step, last)
-                self._publish(rolling_panes(scope, start, end, self._state.merged), moment)
+                ends = np.arange(start, end + 1, step, dtype=np.int64)
+                panes = rolling_id(np.full(len(ends), scope, dtype=np.int64), ends)
+                self._publish(panes, rolling_panes(scope, start, end, self._state.merged), moment)
             self._rolling.done(scope)
             self._rolling_done_s[scope] = started
 
-    def _publish(self, cells: Cells, moment: Moment) -> None:
-        """Send to the topic, and hand to DuckDB; `_settle` takes the marks away when both have it."""
-        if not len(cells):
-            return
-        rows = published(cells, self._metric_names(), self._hints, moment)
-        self._producer.send(METRICS, ((key, value, None) for key, value in messages(rows, self._state.names.scope)))
-        self._writes.append(self._database.upsert(arrow_table(rows, self._state.names.scope)))
-        self._lake.changed(rows.panes)
-        self._note_provisional(rows)
+    def _publish(self, panes: Keys, cells: Cells, moment: Moment) -> None:
+        """Send `panes`, whose cells these are, to the topic, and hand them to DuckDB; `_settle` takes the marks away when both have it."""
+        if len(cells):
+            rows = published(cells, self._metric_names(), self._hints, moment)
+            self._producer.send(METRICS, ((key, value, None) for key, value in messages(rows, self._state.names.scope)))
+            self._writes.append(self._database.upsert(arrow_table(rows, self._state.names.scope)))
+            self._lake.changed(rows.panes)
+            self._note_provisional(rows)
+            panes = np.setdiff1d(panes, rows.panes)
+        if len(panes):
+            self._withdraw(panes)
+
+    def _withdraw(self, panes: Keys) -> None:
+        """Take back the rows of panes that have none any more: a shard that was set back may read names in another order under a limit."""
+        names = self._state.names.scope
+        there = panes[self._database.existing(keys_table(panes, names))]
+        if len(there):
+            self._producer.send(METRICS, tombstones(there, names))
+            self._writes.append(self._database.delete(keys_table(there, names)))
+            self._lake.changed(there)
+        self._forget_provisional(np.array([pane for pane in panes.tolist() if pane in self._agenda.provisional], dtype=np.uint64))
 
     def _settle(self) -> None:
         """Wait for DuckDB, and take the marks from what has been published and has not changed since."""
@@ -297,6 +317,8 @@ class Publisher:
         scopes = [scope for scope in self._published_rolling if scope not in self._rolling.closed]
         batch.delete_all(ROLLING, [scope.to_bytes(8, "big") for scope in scopes])
         batch.delete_all(OPEN, self._published_final)
+        self._state.settled = self._database.writes
+        self._state.put_meta(batch)
         self._state.store.write(batch)
         self._published_final.clear()
         self._published_panes.clear()
@@ -319,7 +341,7 @@ class Publisher:
         self._state.store.write(batch)
 
     def _forget_provisional(self, panes: Keys) -> None:
-        """Drop panes that have passed their retention before they became final."""
+        """Drop panes that have passed their retention before they became final, or are withdrawn."""
         batch = self._state.store.batch()
         ends = [self._agenda.provisional.pop(pane) for pane in panes.tolist()]
         batch.delete_all(OPEN, [end.to_bytes(8, "big") + pane.to_bytes(8, "big") for pane, end in zip(panes.tolist(), ends, strict=True)])

@@ -41,6 +41,8 @@ class PublisherState:
         found: dict[str, Any] = orjson.loads(meta) if meta else {}
         self.sequences: dict[int, int] = {int(shard): sequence for shard, sequence in found.get("sequences", {}).items()}
         self.revision: int = found.get("revision", 0)
+        self.settled: int = found.get("settled", 0)
+        """How many writes DuckDB had when marks were last taken away."""
         self.rolling_end: int = found.get("rolling_end", 0)
         """The end of the rolling window that was open when the last update was stored."""
         self._reserved = self.revision
@@ -97,9 +99,10 @@ class PublisherState:
         self.revision = max(self.revision, revision)
 
     def put_meta(self, batch: Batch) -> None:
-        """Put the shards' sequence numbers, the reserved revisions and the open rolling window into the batch."""
+        """Put the shards' sequence numbers, the reserved revisions, the open rolling window and how far DuckDB is into the batch."""
         sequences = {str(shard): sequence for shard, sequence in self.sequences.items()}
-        batch.put(META, b"state", orjson.dumps({"sequences": sequences, "revision": self._reserved, "rolling_end": self.rolling_end}))
+        stored = {"sequences": sequences, "revision": self._reserved, "rolling_end": self.rolling_end, "settled": self.settled}
+        batch.put(META, b"state", orjson.dumps(stored))
 
     def all_panes(self) -> Keys:
         """Return all panes that any shard has told of, ascending."""

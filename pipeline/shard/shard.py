@@ -7,7 +7,7 @@ After a crash everything is as of the last commit, and what was read since is re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pandas
 
-from pipeline.cells import Floats, Ints, Kind, cell_keys
+from pipeline.cells import Floats, Ints, Keys, Kind, cell_keys
 from pipeline.columns import Bools, Hashes, Progress, Slice
 from pipeline.panes import NO_CELLS, Cells, first_pane_id, merge
 from pipeline.settings import PipelineSettings
@@ -41,6 +41,7 @@ _COMMIT_SHARE = 3
 _LONGEST_INTERVAL_MS = 1_000
 _TASKS = {"": 0, "binary": 1, "multiclass": 2, "regression": 3}
 _RETENTION_STEP_MS = 60_000
+_PANES_A_SLICE = 2_000
 
 
 class Shard:
@@ -130,7 +131,7 @@ class Shard:
 
     def _commit(self) -> PaneUpdate:
         state, batch = self._state, self._state.store.batch()
-        state.sequence += 1
+        state.next_commit()
         self._extend_model_columns()
         expired = self._expired(batch)
         parts = self._unmatched(expired.outcome_profile, expired.outcome_at) if expired else []
@@ -151,14 +152,28 @@ class Shard:
         self._predictions, self._outcomes, self._rows, self._moved = [], [], 0, False
         return self._update(cells, names)
 
-    def unpublished(self) -> PaneUpdate:
-        """Return all names, and the panes that the publisher may not have: what a shard says first after a start."""
+    def unpublished(self) -> Iterator[PaneUpdate]:
+        """Return what a shard says first after a start: all names, and the panes that the publisher may not have, some at a time.
+
+        Each update is made when it is asked for, be it in another thread while commits go on: panes and names are told as they are by then.
+        """
         state, acknowledged = self._state, self._acknowledged()
-        state.meet_publisher(acknowledged)
-        everything = acknowledged < state.whole
-        cells = state.panes(state.all_panes() if everything else state.unpublished(acknowledged))
-        names = {table: (0, list(self._names.table(table).items)) for table in NameTables.TABLES}
-        return replace(self._update(cells, names), everything=everything)
+        everything = state.meet_publisher(acknowledged)
+        panes = state.all_panes() if everything else state.unpublished(acknowledged)
+        last = self._update(NO_CELLS, {})
+        # A publisher that has a part of everything has nothing yet.
+        return self._in_slices(panes, last, replace(last, sequence=0 if everything else acknowledged, more=True), everything)
+
+    def _in_slices(self, panes: Keys, last: PaneUpdate, others: PaneUpdate, everything: bool) -> Iterator[PaneUpdate]:
+        told = dict.fromkeys(NameTables.TABLES, 0)
+        for first in range(0, max(len(panes), 1), _PANES_A_SLICE):
+            cells = self._state.panes(panes[first : first + _PANES_A_SLICE])
+            names: dict[str, tuple[int, list[object]]] = {}
+            for table in reversed(NameTables.TABLES):  # cells speak of scopes, and those of texts: what is spoken of is read later
+                names[table] = (told[table], self._names.table(table).items[told[table] :])
+                told[table] += len(names[table][1])
+            update = last if first + _PANES_A_SLICE >= len(panes) else others
+            yield replace(update, cells=cells, names=names, everything=everything and not first)
 
     def close(self) -> None:
         """Let go of the folder; what was not committed is read again next time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.store import Batch, Store
 
 FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta")
 RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META = FAMILIES
+_LEAP = 1 << 40
 Position = tuple[str, int]
 """A source partition: (topic, partition)."""
 
@@ -28,10 +30,11 @@ class ShardState:
         self.sequence: int = meta.get("sequence", 0)
         self.progress: dict[Position, int] = {(topic, part): offset for topic, part, offset in meta.get("progress", [])}
         self.watermark: dict[str, Any] = meta.get("watermark", {})
-        self.forgotten: int = meta.get("forgotten", 0)
-        """Up to this commit the outbox is empty."""
-        self.whole: int = meta.get("whole", 0)
-        """A publisher that has no commit from here on is told everything."""
+        self.forgotten: int = max(meta.get("forgotten", 0), meta.get("whole", 0))
+        """Up to this commit the outbox does not tell what has changed."""
+        self.runs: list[list[int]] = meta.get("runs", [[self.forgotten, self.sequence]])
+        """Of each run the first and the last commit, as far as they are not forgotten."""
+        self._in_run = False
         self._name_counts: dict[str, int] = {}
 
     def load_names(self, names: NameTables) -> None:
@@ -54,10 +57,22 @@ class ShardState:
             self._name_counts[table] = first + len(items)
         return numbered
 
+    def next_commit(self) -> None:
+        """Take the number of the next commit.
+
+        Each run begins with a random leap, so that a copy of this store that goes its own way has other numbers.
+        """
+        self.sequence += 1 if self._in_run else random.SystemRandom().randrange(1, _LEAP)
+        if not self._in_run:
+            self.runs.append([self.sequence, self.sequence])
+        self.runs[-1][1] = self.sequence
+        self._in_run = True
+
     def put_meta(self, batch: Batch, watermark: dict[str, Any]) -> None:
         """Put how far the shard is, in Kafka and with the publisher, and the watermark into the batch."""
+        self.runs = [run for run in self.runs if run[1] >= self.forgotten]
         progress = [(topic, partition, offset) for (topic, partition), offset in self.progress.items()]
-        stored = {"sequence": self.sequence, "progress": progress, "watermark": watermark, "forgotten": self.forgotten, "whole": self.whole}
+        stored = {"sequence": self.sequence, "progress": progress, "watermark": watermark, "forgotten": self.forgotten, "runs": self.runs}
         batch.put(META, b"state", orjson.dumps(stored))
 
     def panes(self, ids: Keys) -> Cells:
@@ -70,14 +85,23 @@ class ShardState:
         batch.put_all(PANES, key_bytes(ids), values)
         batch.put(OUTBOX, self.sequence.to_bytes(8, "big"), ids.astype("<u8").tobytes())
 
-    def meet_publisher(self, acknowledged: int) -> None:
-        """Compare notes with a publisher whose store holds our commits up to `acknowledged`.
+    def meet_publisher(self, acknowledged: int) -> bool:
+        """Compare notes with a publisher whose store holds our commits up to `acknowledged`; return whether it must be told everything.
 
         A store that has lost its last writes, ours or the publisher's, was set back alone (a power cut, a copy from a backup): what
-        the other one holds is then no help, and the publisher is told everything under a number that neither has used.
+        the other one holds is then no help. Everything is told under a number that neither has used, which is stored at once: until
+        the publisher has acknowledged it, each start tells everything.
         """
-        if not self.forgotten <= acknowledged <= self.sequence:
-            self.sequence = self.whole = max(self.sequence, acknowledged) + 1
+        ours = any(first <= acknowledged <= last for first, last in self.runs)
+        if acknowledged == self.forgotten or (ours and acknowledged > self.forgotten):
+            return False
+        self.sequence, self._in_run = max(self.sequence, acknowledged), False
+        self.next_commit()
+        self.forgotten = self.sequence
+        batch = self.store.batch()
+        self.put_meta(batch, self.watermark)
+        self.store.write(batch)
+        return True
 
     def all_panes(self) -> Keys:
         """Return all panes, ascending."""

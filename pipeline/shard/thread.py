@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline.columns import Slice
 from pipeline.inbox import InboxThread
@@ -26,7 +27,8 @@ class ShardThread:
     def __init__(self, shard: Shard, clock: Callable[[], int], failed: Callable[[Exception], None]) -> None:
         self._shard = shard
         self._clock = clock
-        self._done: deque[PaneUpdate] = deque([shard.unpublished()])
+        self._first = shard.unpublished()
+        self._done: deque[PaneUpdate] = deque()
         self._inbox: InboxThread[Slice | _End] = InboxThread(f"shard-{shard.number}", _MOST_WAITING, self._work, failed)
         self._inbox.start()
 
@@ -35,15 +37,23 @@ class ShardThread:
         self._inbox.put(part)
 
     def updates(self) -> list[PaneUpdate]:
-        """Return what has been committed since the last call."""
-        self._inbox.check()
-        return [self._done.popleft() for _ in range(len(self._done))]
+        """Return what has been committed since the last call.
 
-    def close(self) -> list[PaneUpdate]:
-        """Commit what waits, let go of the shard, and return the last updates."""
+        Before that comes, one update a call, what the publisher may not have from earlier runs.
+        """
+        self._inbox.check()
+        first = next(self._first, None)
+        return [first] if first is not None else [self._done.popleft() for _ in range(len(self._done))]
+
+    def close(self, *, hurry: bool = False) -> list[PaneUpdate]:
+        """Commit what waits, let go of the shard, and return the last updates.
+
+        In a hurry these are none, where what comes before them is not told to its end: the next start begins with that again.
+        """
+        earlier = [*islice(self._first, 1 if hurry else None)]
         self._inbox.put(_End())
         self._inbox.join()
-        return self.updates()
+        return [] if earlier and earlier[-1].more else [*earlier, *self.updates()]
 
     def _work(self) -> None:
         while not isinstance(item := self._inbox.next_item(self._wait_s()), _End):

@@ -13,8 +13,8 @@ class PaneUpdate:
     """The whole state of each pane that a shard changed, never a difference.
 
     `cells` are in the shard's ids; `names` holds, for each table, the id of the first of the items and the items.
-    `counts` are totals since the start, for the health page. With `everything` these are all panes that the shard has: what it told
-    before no longer counts.
+    `counts` are totals since the start, for the health page. With `everything` what the shard told before no longer counts.
+    With `more` other updates follow that belong to it; only the last of them carries the sequence number that is to be acknowledged.
     """
 
     shard: int
@@ -25,3 +25,4 @@ class PaneUpdate:
     newest_event_time: int
     counts: dict[str, int]
     everything: bool = False
+    more: bool = False

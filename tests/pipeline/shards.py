@@ -70,6 +70,15 @@ class OneShard:
                 self.shard.take(slices(Progress(topic, 0, end - 1, end, to, False), None, None, 1)[0])
             self.commit()
 
+    def first(self) -> list[PaneUpdate]:
+        """Return what is told first after a start."""
+        return [*self.shard.unpublished()]
+
+    def stored(self) -> Cells:
+        """Return all panes as they are on disk."""
+        state = self.shard._state
+        return state.panes(state.all_panes())
+
     def value(
         self, kind: Kind, window: str, start: int, scope: tuple[str, str, str] = ("churn", "*", "*"), a: int = 0, b: int = 0
     ) -> float:

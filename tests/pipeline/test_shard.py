@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.cells import Kind, cell_a, cell_b, cell_kind
 from pipeline.panes import merge
+from pipeline.publish.names import PublishedNames
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, outcome, prediction
 from tests.pipeline.panes_of_cells import entries_of
@@ -72,12 +73,80 @@ def test_every_pane_that_the_publisher_may_lack_is_told_again_after_a_start(tmp_
     shard.acknowledged = first
     shard.played(PREDICTIONS, served(1, created_at=NOW - 3 * DAY))
     told = shard.updates[-1]
-    again = OneShard(crashed(shard, tmp_path / "killed"), acknowledged=first).shard.unpublished()
+    again = OneShard(crashed(shard, tmp_path / "killed"), acknowledged=first).first()[0]
     assert entries_of(again.cells) == entries_of(told.cells)
     assert (again.sequence, again.watermark, again.newest_event_time) == (told.sequence, told.watermark, told.newest_event_time)
     assert again.names["texts"][0] == 0
-    everything = OneShard(crashed(shard, tmp_path / "new publisher"), acknowledged=0).shard.unpublished()
+    everything = OneShard(crashed(shard, tmp_path / "new publisher"), acknowledged=0).first()[0]
     assert len(everything.cells) >= len(told.cells)
+
+
+def test_a_publisher_that_was_set_back_is_told_everything_until_it_has_it(tmp_path: Path) -> None:
+    shard = OneShard(tmp_path / "running")
+    shard.played(PREDICTIONS, served(0, created_at=NOW - 3 * DAY))
+    shard.acknowledged = shard.updates[-1].sequence
+    shard.played(PREDICTIONS, served(1))
+    shard.played(PREDICTIONS, served(2))
+    killed = OneShard(crashed(shard, tmp_path / "killed"), acknowledged=0)
+    (told,) = killed.first()
+    assert told.everything
+    assert entries_of(told.cells) == entries_of(shard.stored())
+    again = OneShard(crashed(killed, tmp_path / "before the publisher has it"), acknowledged=0)
+    assert again.first()[0].everything
+    known = OneShard(crashed(killed, tmp_path / "once the publisher has it"), acknowledged=told.sequence)
+    (rest,) = known.first()
+    assert (rest.everything, len(rest.cells)) == (False, 0)
+
+
+def test_two_histories_of_a_store_are_told_apart_whatever_their_numbers(tmp_path: Path) -> None:
+    shard = OneShard(tmp_path / "running")
+    shard.played(PREDICTIONS, served(0))
+    copy = crashed(shard, tmp_path / "copy")
+    shard.close()
+    on = OneShard(tmp_path / "running", acknowledged=shard.updates[-1].sequence)
+    on.played(PREDICTIONS, served(1), start=1)
+    other = OneShard(copy, acknowledged=shard.updates[-1].sequence)
+    assert not other.first()[0].everything
+    for number in range(2, 5):
+        other.played(PREDICTIONS, served(number), start=number)
+    back = OneShard(crashed(other, tmp_path / "put back"), acknowledged=on.updates[-1].sequence)
+    (told,) = back.first()
+    assert told.everything
+    assert told.sequence > on.updates[-1].sequence
+
+
+def test_much_is_told_in_slices_of_which_the_last_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.shard.shard._PANES_A_SLICE", 3)
+    shard = OneShard(tmp_path / "running")
+    shard.played(PREDICTIONS, *(served(number, created_at=NOW - number * DAY) for number in range(4)))
+    first = shard.updates[-1].sequence
+    shard.acknowledged = first
+    shard.played(PREDICTIONS, served(5, segments={"plan": "pro"}))
+    lost = OneShard(crashed(shard, tmp_path / "lost"), acknowledged=0)
+    slices = lost.first()
+    assert len(slices) > 3
+    assert entries_of(merge([part.cells for part in slices])) == entries_of(shard.stored())
+    assert [part.everything for part in slices] == [True] + [False] * (len(slices) - 1)
+    assert [part.more for part in slices] == [True] * (len(slices) - 1) + [False]
+    assert {part.sequence for part in slices[:-1]} == {0}
+    told = lost.shard._names.texts.items
+    assert [text for part in slices for text in part.names["texts"][1]] == told
+    rest = OneShard(crashed(shard, tmp_path / "rest"), acknowledged=first).first()
+    assert {(part.everything, part.sequence) for part in rest[:-1]} == {(False, first)}
+
+
+def test_a_slice_that_is_made_while_commits_go_on_names_all_that_it_speaks_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.shard.shard._PANES_A_SLICE", 3)
+    shard = OneShard(tmp_path)
+    shard.played(PREDICTIONS, *(served(number, created_at=NOW - number * DAY) for number in range(4)))
+    names, texts = PublishedNames(), set()
+    for number, part in enumerate(shard.shard.unpublished()):
+        names.learn(0, part.names)
+        names.pane_ids(0, part.cells.pane)
+        names.cell_keys(0, part.cells.cell)
+        shard.played(PREDICTIONS, served(10 + number, features={f"f{number}": 1}, segments={"n": str(number)}))
+        texts |= set(names.texts.items)
+    assert "n=0" in texts
 
 
 def test_an_update_holds_whole_panes_never_differences(tmp_path: Path) -> None:
