@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from pipeline.intake import DeadLetter
 from pipeline.publish.topic import AcknowledgedProducer
 from schemas.topics import DEAD_LETTERS
 
+log = logging.getLogger("tower.pipeline")
+_TELL_EVERY_MS = 10_000
+
 
 class DeadLetterOffice:
     """Sends dead letters, and waits until Kafka has them: only then may the shards pass over their offsets.
 
     After a crash the letters since the last commit are sent again, with the same `topic`, `partition` and `offset`.
+    Every ten seconds at most the log tells how many there were since the start, and why the last one. `clock` returns epoch milliseconds.
     """
 
     def __init__(self, producer: AcknowledgedProducer, clock: Callable[[], int]) -> None:
         self._producer = producer
         self._clock = clock
+        self._sent = 0
+        self._told_ms = 0
 
     def send(self, letters: Sequence[DeadLetter]) -> None:
         """Send all letters of a batch."""
-        received_at = str(self._clock())
+        now = self._clock()
         self._producer.send(
             DEAD_LETTERS,
             (
@@ -34,9 +41,16 @@ class DeadLetterOffice:
                         ("topic", letter.topic.encode()),
                         ("partition", str(letter.partition).encode()),
                         ("offset", str(letter.offset).encode()),
-                        ("received_at", received_at.encode()),
+                        ("received_at", str(now).encode()),
                     ],
                 )
                 for letter in letters
             ),
         )
+        self._sent += len(letters)
+        if letters and not 0 <= now - self._told_ms < _TELL_EVERY_MS:
+            self._told_ms = now
+            last = letters[-1]
+            place = f"{last.topic}[{last.partition}] at {last.offset}"
+            why = ascii(last.rejection.reason)  # it quotes what came, and a terminal would obey some of that
+            log.warning("dead letters since the start: %s; the last: %s: %s", f"{self._sent:,}", place, why)

@@ -3,5 +3,6 @@
 findings.py   what a check returns, and its text
 machine.py    Python, packages, Java, the clock, the disk
 kafka.py      the broker and the topics
+limits.py     which limits on names are reached
 checks.py     all of them, in order
 """

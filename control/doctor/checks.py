@@ -12,6 +12,7 @@ from control.broker.jars import user_cache
 from control.config import Config
 from control.doctor import kafka, machine
 from control.doctor.findings import Finding
+from control.doctor.limits import check_limits
 from control.ports import local_address, port_is_free
 from control.supervisor.readiness import answers
 from schemas.errors import ConfigurationError
@@ -29,6 +30,7 @@ def findings(*, root: Path, environment: Mapping[str, str], load: Callable[[], C
         return
     yield Finding("config", True, f"{config.file or 'no tower.toml, defaults'}; home {config.home}")
     yield machine.check_disk(config.home)
+    yield check_limits(config.home, config.pipeline.limits)
     settings = config.kafka
     if not settings.bootstrap_servers:
         yield kafka.check_jars(user_cache(environment))

@@ -22,12 +22,25 @@ Member = tuple[str, str, str]
 """A name that is kept apart: (kind, owner, name); the owner is whose limit it counts towards."""
 KEY_SET = "key set"
 """The kind of name that is a shard's own: a set of its ids of features."""
+COMBINATION = "segment combination"
+LIMIT_OF = {
+    "model": "models",
+    "version": "versions_per_model",
+    "segment": "segment_names_per_model",
+    "value": "segment_values_per_name",
+    COMBINATION: "segment_combinations_per_model",
+    "feature": "features_per_model",
+    KEY_SET: "key_sets_per_model",
+    "class": "classes_per_model",
+    "variant": "variants_per_model",
+}
+"""For each kind the limit in the configuration."""
 _WAIT_S = 60.0
 """How long another shard may hold the file. It does so for milliseconds, unless its process is stopped."""
 _NOTE_EVERY_S = 10.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS kept (kind TEXT, owner TEXT, name TEXT, PRIMARY KEY (kind, owner, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS folded (kind TEXT, owner TEXT, times INTEGER, PRIMARY KEY (kind, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folded (kind TEXT, owner TEXT, times INTEGER, allowed INTEGER, PRIMARY KEY (kind, owner)) WITHOUT ROWID;
 """
 
 
@@ -40,8 +53,8 @@ class Admissions(Protocol):
     def admits(self, kind: str, owner: str, name: str, limit: int) -> bool:
         """Say whether a name is kept; the caller does not know it yet."""
 
-    def note_folded(self, kind: str, owner: str) -> None:
-        """Count that a name was folded."""
+    def note_folded(self, kind: str, owner: str, limit: int) -> None:
+        """Count that something was folded for that limit."""
 
     def settle(self) -> None:
         """Make all answers so far last."""
@@ -66,7 +79,7 @@ class OwnAdmissions:
         self._counts[kind, owner] += kept
         return kept
 
-    def note_folded(self, kind: str, owner: str) -> None:
+    def note_folded(self, kind: str, owner: str, limit: int) -> None:
         """Count nothing: the caller does."""
 
     def settle(self) -> None:
@@ -89,7 +102,7 @@ class HomeAdmissions:
         self._full: dict[tuple[str, str], frozenset[str]] = {}
         self._asked: dict[tuple[str, str], set[str]] = {}
         self._asking = False
-        self._folded: Counter[tuple[str, str]] = Counter()
+        self._folded: Counter[tuple[str, str, int]] = Counter()
         self._noted_s = clock()
         self._database = _opened(file)
 
@@ -112,9 +125,9 @@ class HomeAdmissions:
             kept.add(name)
             return True
 
-    def note_folded(self, kind: str, owner: str) -> None:
-        """Count that a name was folded; the file has the count some seconds later, and a kill may lose those."""
-        self._folded[kind, owner] += 1
+    def note_folded(self, kind: str, owner: str, limit: int) -> None:
+        """Count that something was folded for that limit; the file has the count some seconds later, and a kill may lose those."""
+        self._folded[kind, owner, limit] += 1
 
     def settle(self) -> None:
         """End the transaction: all answers so far are on disk."""
@@ -150,8 +163,8 @@ class HomeAdmissions:
     def _note(self) -> None:
         self._begin()
         self._database.executemany(
-            "INSERT INTO folded VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times",
-            [(*whose, times) for whose, times in self._folded.items()],
+            "INSERT INTO folded VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times, allowed = excluded.allowed",
+            [(kind, owner, times, limit) for (kind, owner, limit), times in self._folded.items()],
         )
         self._folded.clear()
         self._noted_s = self._clock()
@@ -159,12 +172,16 @@ class HomeAdmissions:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How many names of a kind an owner has, and how often others were folded: once for each batch and shard that held one."""
+    """How many names of a kind an owner has, and how often others were folded: once for each batch and shard that held one.
+
+    `allowed` is the limit for which they were folded last, 0 when none was.
+    """
 
     kind: str
     owner: str
     kept: int
     folded: int
+    allowed: int
 
 
 def admissions_file(home: Path) -> Path:
@@ -190,8 +207,9 @@ def usage(file: Path) -> list[Usage]:
         return []
     with _explained(file), closing(sqlite3.connect(file, timeout=_WAIT_S)) as database:
         rows = database.execute(
-            "SELECT kind, owner, sum(kept), sum(times) FROM (SELECT kind, owner, 1 AS kept, 0 AS times FROM kept"
-            " UNION ALL SELECT kind, owner, 0, times FROM folded) GROUP BY kind, owner ORDER BY kind, owner"
+            "SELECT kind, owner, sum(kept), sum(times), sum(allowed)"
+            " FROM (SELECT kind, owner, 1 AS kept, 0 AS times, 0 AS allowed FROM kept"
+            " UNION ALL SELECT kind, owner, 0, times, allowed FROM folded) GROUP BY kind, owner ORDER BY kind, owner"
         )
         return [Usage(*row) for row in rows]
 

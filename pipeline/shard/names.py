@@ -13,7 +13,7 @@ import orjson
 from pipeline.cells import Ints
 from pipeline.columns import KeySet, Profile
 from pipeline.settings import Limits
-from pipeline.shard.admissions import KEY_SET, Admissions, OwnAdmissions
+from pipeline.shard.admissions import COMBINATION, KEY_SET, Admissions, OwnAdmissions
 from schemas.metrics import ALL, OTHER
 
 Item = TypeVar("Item", bound=Hashable)
@@ -88,7 +88,7 @@ class NameTables:
         """Return `name`, or `__other__` when `owner` has as many distinct names of that kind as it may."""
         kept = self._kept(self.admissions, kind, owner, name, limit)
         if kept != name:
-            self._fold(kind, owner)
+            self._fold(kind, owner, limit)
         return kept
 
     def _kept(self, admissions: Admissions, kind: str, owner: str, name: str, limit: int) -> str:
@@ -99,9 +99,9 @@ class NameTables:
         self.members.id_of((kind, owner, name))
         return name
 
-    def _fold(self, kind: str, owner: str) -> None:
+    def _fold(self, kind: str, owner: str, limit: int) -> None:
         self.folded[kind] += 1
-        self.admissions.note_folded(kind, owner)
+        self.admissions.note_folded(kind, owner, limit)
 
     def _owner(self, model: str) -> str:
         """Return to whose limits a model's names count: all models beyond the limit share theirs, or endless models had endless names."""
@@ -128,8 +128,9 @@ class NameTables:
         """Return a profile, without its segments when the model has too many combinations of them: memory holds each that was ever seen."""
         if profile in self.profiles._ids:
             return profile
-        if len(profile) > 2 and self._profiles_of[profile[0]] >= self.limits.segment_combinations_per_model:
-            self._fold("segment combination", model)
+        limit = self.limits.segment_combinations_per_model
+        if len(profile) > 2 and self._profiles_of[profile[0]] >= limit:
+            self._fold(COMBINATION, model, limit)
             return profile[:2]
         self._profiles_of[profile[0]] += 1
         return profile
@@ -154,12 +155,12 @@ class NameTables:
         """
         owner, limits = self._owner(key_set.model), self.limits
         if len(key_set.features) > _LARGEST_SET * limits.features_per_model:
-            self._fold(KEY_SET, owner)
+            self._fold(KEY_SET, owner, limits.key_sets_per_model)
             return None
         features = tuple(sorted(self.feature(key_set.model, name) for name in key_set.features))
         name = orjson.dumps(features).decode()
         if features and self._kept(self._key_sets, KEY_SET, owner, name, limits.key_sets_per_model) == OTHER:
-            self._fold(KEY_SET, owner)
+            self._fold(KEY_SET, owner, limits.key_sets_per_model)
             return None
         return self.key_sets.id_of(features)
 

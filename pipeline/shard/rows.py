@@ -62,8 +62,7 @@ class OutcomeRows:
 
 def prediction_rows(batch: Predictions, watermark: int, names: NameTables) -> PredictionRows:
     """Return the rows of one batch with the shard's ids."""
-    key_sets = [names.key_set(key_set) for key_set in batch.key_sets]
-    key_set = _translated(batch.key_set, [NO_KEY_SET if found is None else found for found in key_sets])
+    key_set = _mapped(batch.key_set, batch.key_sets, lambda one: NO_KEY_SET if (found := names.key_set(one)) is None else found)
     apart = np.flatnonzero(key_set == NO_KEY_SET)
     sent = [(row, key_set) for row in apart.tolist() for key_set in [batch.key_sets[batch.key_set[row]]]]
     pairs = [(row, names.feature(found.model, name)) for row, found in sent for name in found.features]
@@ -125,13 +124,7 @@ def joined_outcomes(parts: Sequence[OutcomeRows]) -> OutcomeRows:
 
 def _mapped(positions: Ints, items: Sequence[Item], id_of: Callable[[Item], int], absent: int = ABSENT) -> Ints:
     """Return the ids of the items at `positions`, asking only for the items that occur."""
-    used = np.unique(positions)
+    used = np.flatnonzero(np.bincount(positions - ABSENT, minlength=1)[1:])
     ids = np.full(len(items) + 1, absent, dtype=np.int64)  # the last one is where ABSENT (-1) points
-    for position in used.tolist():
-        if position != ABSENT:
-            ids[position] = id_of(items[position])
+    ids[used] = [id_of(items[position]) for position in used.tolist()]
     return ids[positions]
-
-
-def _translated(positions: Ints, ids: Sequence[int]) -> Ints:
-    return np.array(ids, dtype=np.int64)[positions]

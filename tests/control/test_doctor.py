@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from control.doctor.kafka import check_topics
+from control.doctor.limits import check_limits
 from control.doctor.machine import check_clock, check_disk, check_java, check_packages, check_python
+from pipeline.columns import KeySet, Profile
+from pipeline.settings import Limits
+from pipeline.shard.admissions import HomeAdmissions, admissions_file
+from pipeline.shard.names import NameTables
 from schemas.kafka import KafkaSettings
 from schemas.topics import PREDICTIONS
 from tests.control.command_line import tower
@@ -78,3 +84,26 @@ def test_the_disk_is_looked_at_where_the_home_will_be(tmp_path: Path) -> None:
     assert check_disk(tmp_path / "not" / "there" / "yet").right
     assert check_python().right is (sys.version_info[:2] in ((3, 11), (3, 12)))
     assert check_java().right
+
+
+def test_a_limit_that_is_reached_is_told_until_it_is_raised(tmp_path: Path) -> None:
+    assert check_limits(tmp_path, Limits()).seen == "no names yet"
+    limits = Limits(versions_per_model=2, key_sets_per_model=0)
+    admissions = HomeAdmissions(admissions_file(tmp_path))
+    names = NameTables(limits, admissions)
+    for version in range(2):
+        names.profile(Profile("churn\x1b[2J\u202e", f"v{version}", (("region", "eu"),)))
+    names.key_set(KeySet("churn\x1b[2J\u202e", ("age",)))
+    admissions.settle()
+    full = check_limits(tmp_path, limits)
+    assert (full.right, full.seen) == (True, r"the fullest: 2 of limits.versions_per_model (2) of 'churn\x1b[2J\u202e'")
+    names.profile(Profile("churn\x1b[2J\u202e", "v2", ()))
+    admissions.close()
+    wrong = check_limits(tmp_path, limits)
+    told = r"limits.versions_per_model (2) of 'churn\x1b[2J\u202e' is reached, 1 times; limits.key_sets_per_model (0) of"
+    assert (wrong.right, wrong.seen.startswith(told)) == (False, True)
+    slow = check_limits(tmp_path, replace(limits, versions_per_model=3))
+    assert (slow.right, slow.seen.startswith("limits.key_sets_per_model (0)")) == (True, True)
+    assert check_limits(tmp_path, Limits()).seen.startswith("the fullest")
+    admissions_file(tmp_path).write_bytes(b"no database")
+    assert "move names.sqlite" in check_limits(tmp_path, limits).mend

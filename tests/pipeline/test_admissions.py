@@ -125,7 +125,7 @@ def test_what_shards_hold_is_put_back_into_a_file_that_is_lost_and_stays_though_
             members |= _members(state)
             state.close()
         restore(admissions_file(tmp_path), members)
-    assert Usage("version", "churn", 3, 0) in usage(admissions_file(tmp_path))
+    assert Usage("version", "churn", 3, 0, 0) in usage(admissions_file(tmp_path))
     with closing(HomeAdmissions(admissions_file(tmp_path))) as admissions:
         assert [ask(admissions, f"v{version}") for version in range(4)] == [True, True, True, False]
 
@@ -166,9 +166,9 @@ def test_what_is_folded_is_counted_by_owner_and_the_counts_last(file: Path) -> N
         names.profile(Profile("churn", "v9", ()))
         admissions.close()
     assert usage(file) == [
-        Usage("model", "", 1, 8),
-        Usage("version", OTHER, 1, 0),
-        Usage("version", "churn", 1, 10),
+        Usage("model", "", 1, 8, 1),
+        Usage("version", OTHER, 1, 0, 0),
+        Usage("version", "churn", 1, 10, 1),
     ]
 
 
