@@ -8,11 +8,14 @@ import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import TextIO
 
 from control.query.lake import Result
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "NUMBER")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a formula begins with, to one spreadsheet or another (OWASP, "CSV Injection")."""
 
 
 def write_table(result: Result, out: TextIO) -> None:
@@ -80,15 +83,22 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def write_csv(result: Result, out: TextIO) -> None:
-    """Write CSV with a header; NULL is an empty field, NaN and infinities are `nan` and `inf`, and times are as in JSON."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(result.columns)
+    """Write CSV with a header; NULL is an empty field, NaN and infinities are `nan` and `inf`, and times are as in JSON.
+
+    Text that a spreadsheet would run as a formula has an apostrophe before it: names come from events. Other formats leave it as it is.
+    """
+    # Only what is in the line's end is quoted before Python 3.13, and a bare carriage return would end the line for whoever reads.
+    unix_lines = SimpleNamespace(write=lambda line: out.write(line.removesuffix("\r\n") + "\n"))
+    writer = csv.writer(unix_lines, lineterminator="\r\n")
+    writer.writerow([_no_formula(name) for name in result.columns])
     for batch in result.batches:
         writer.writerows([_field(value) for value in row] for row in batch)
 
 
 def _field(value: object) -> object:
     # Full precision: repr of a float is the shortest text that reads back as the same number.
+    if isinstance(value, str):
+        return _no_formula(value)
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, Decimal):
@@ -97,6 +107,16 @@ def _field(value: object) -> object:
     if isinstance(plain, bool):
         return "true" if plain else "false"
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (dict, list)) else plain
+
+
+def _no_formula(text: str) -> str:
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def _plain(value: object) -> object:
