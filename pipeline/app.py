@@ -28,9 +28,10 @@ _ATTEMPT_S = 2.0
 """How long Kafka is waited for at a time: a signal is only seen in between."""
 
 
-def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings, until_caught_up: bool = False) -> None:
+def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings, until_caught_up: bool = False) -> bool:
     """Run the dataflow until SIGTERM, SIGINT or, with `until_caught_up`, the ends of the topics as they are now.
 
+    Return whether it has done what was asked: one that was stopped before it had caught up has not.
     Raises HomeInUse when another pipeline runs on this home, LogTruncated when events were dropped unread.
     """
     set_up_log()
@@ -59,16 +60,26 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
                     raise
                 log.warning("%s", error)  # told to stop while the broker was away: what was not sent is sent next time
             if not ending.again():
-                return
+                break
+        if until_caught_up and ending.told:
+            log.warning("stopped before it had caught up: the next start goes on from here")
+            return False
+        return True
 
 
 def _run(job: Callable[[], Job], ending: Ending) -> None:
     """Run the dataflow once, in this process or in a cluster; one that does not end by itself ends when there are new partitions."""
-    first = job()
-    watched = nullcontext() if first.drain else ending.by_new_partitions(first.kafka, first.assignment.start)
+    first = latest = job()
+
+    def following() -> Job:
+        nonlocal latest
+        latest = job()
+        return latest
+
+    watched = nullcontext() if first.drain else ending.by_new_partitions(first.kafka, lambda: latest.assignment.start)
     with watched:
         if first.workers > 1:
-            run_cluster(first, job, ending.flag)
+            run_cluster(first, following, ending.flag)
         else:
             run_worker(first, ending.flag, told=lambda: ending.told)
 

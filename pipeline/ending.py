@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from threading import Event as Flag
 from threading import Thread
@@ -47,29 +47,36 @@ class Ending:
                 signal.signal(number, handler)
 
     @contextmanager
-    def by_new_partitions(self, kafka: KafkaSettings, known: Collection[Position]) -> Iterator[None]:
-        """End the run in the block when a partition beyond `known` appears: its source cannot take one in, the next run's does."""
-        left = Flag()
+    def by_new_partitions(self, kafka: KafkaSettings, known: Callable[[], Collection[Position]]) -> Iterator[None]:
+        """End the run in the block when a partition beyond those `known` appears: its source cannot take one in, the next run's does.
+
+        An error of looking for them ends the run too, and is raised at the end of the block.
+        """
+        left, flag = Flag(), self.flag
+        failures: list[Exception] = []
 
         def watch() -> None:
-            config: dict[str, Any] = {**admin_config(kafka), "logger": log}
-            admin = AdminClient(config)
-            while not left.wait(_LOOK_EVERY_S):
-                new = sorted(_partitions(admin) - set(known))
-                if new:
-                    log.info(
-                        "new partitions (%s): starting again to read them too", ", ".join(f"{topic}/{number}" for topic, number in new)
-                    )
-                    self.flag.set()
-                    return
+            try:
+                config: dict[str, Any] = {**admin_config(kafka), "logger": log}
+                admin = AdminClient(config)
+                new: list[Position] = []
+                while not new and not left.wait(_LOOK_EVERY_S):
+                    new = sorted(_partitions(admin) - set(known()))
+                if new and not left.is_set():
+                    names = ", ".join(f"{topic}/{number}" for topic, number in new)
+                    log.info("new partitions (%s): starting again to read them too", names)
+                    flag.set()
+            except Exception as error:
+                failures.append(error)
+                flag.set()
 
-        thread = Thread(target=watch, name="partition-watch", daemon=True)
-        thread.start()
+        Thread(target=watch, name="partition-watch", daemon=True).start()
         try:
             yield
         finally:
-            left.set()
-            thread.join()
+            left.set()  # and nobody waits for it: Kafka may be silent, and a stop is urgent
+        if failures:
+            raise failures[0]
 
     def again(self) -> bool:
         """After a run: say whether it ended only to be started anew, and make ready for that."""

@@ -10,10 +10,12 @@ from confluent_kafka import KafkaError
 
 log = logging.getLogger("tower.pipeline")
 _EVERY_S = 10.0
+_STALE_S = 2.0
+"""So long after Kafka has answered, a partition's client may still report what was."""
 
 
 class OutageLog:
-    """Logs errors that pass by themselves, at most one in ten seconds, and that Kafka answers again; `clock` is in seconds."""
+    """Logs errors that pass by themselves, at most one in ten seconds of an outage, and that Kafka answers again; `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -26,7 +28,8 @@ class OutageLog:
         now = self._clock()
         if self._away_since_s is None:
             self._away_since_s = now
-        if now - self._told_s >= _EVERY_S:
+        lasts = not self._told and now - self._away_since_s >= _STALE_S
+        if lasts or now - self._told_s >= _EVERY_S:
             self._told_s, self._told = now, True
             log.warning("Kafka does not answer (%s); waiting for it", error.str())
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition, Uuid
+from confluent_kafka.admin import AdminClient
 
+from pipeline.origins import KafkaTopic, WayOn, read_origins, store_origins, way_on
 from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
 from pipeline.publish.state import stored_sequences
 from pipeline.shard.admissions import KEY_SET, Member, admissions_file, restore
 from pipeline.shard.state import NAMES, ShardState
-from pipeline.source import Assignment, Position, lost, note_loss
+from pipeline.source import Assignment, Position
 from pipeline.watermark import BEGINNING
 from schemas.errors import BrokerUnavailable, TowerError
 from schemas.files import replace_file
-from schemas.kafka import KafkaSettings, consumer_config
+from schemas.kafka import KafkaSettings, admin_config, consumer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 
 log = logging.getLogger("tower.pipeline")
@@ -52,11 +55,11 @@ def shard_count(home: Path, wanted: int, *, default: int) -> int:
 
 
 def resume(
-    home: Path, folders: Iterable[Path], kafka: KafkaSettings, *, accept_loss: bool, to_end: bool, keep_waiting: Callable[[], bool]
+    home: Path, folders: Sequence[Path], kafka: KafkaSettings, *, accept_loss: bool, to_end: bool, keep_waiting: Callable[[], bool]
 ) -> Resume:
     """Return where to go on: of each partition the smallest offset that a shard has committed.
 
-    Raises LogTruncated when Kafka has dropped events that were not yet read, unless `accept_loss`.
+    Raises LogTruncated when Kafka no longer has events that were not yet read, or what was read, unless `accept_loss`.
     """
     committed: list[dict[Position, int]] = []
     newest = BEGINNING
@@ -70,9 +73,30 @@ def resume(
         state.close()
     restore(admissions_file(home), sorted(members))
     write_acknowledged(acknowledged_file(home), stored_sequences(publisher_folder(home)))
-    kept = _kept_offsets(kafka, keep_waiting)
-    start = {position: _start(position, committed, low, high, accept_loss) for position, (low, high) in kept.items()}
-    return Resume(Assignment(start, {position: high for position, (_, high) in kept.items()} if to_end else {}), newest)
+    topics = _topics(kafka, keep_waiting)
+    way = way_on(committed, read_origins(home), topics, accept_loss=accept_loss)
+    _rewind(folders, way)
+    store_origins(home, way.origins)
+    ends = {(name, partition): high for name, topic in topics.items() for partition, (_, high) in topic.kept.items()}
+    return Resume(Assignment(way.start, ends if to_end else {}), newest)
+
+
+def _rewind(folders: Sequence[Path], way: WayOn) -> None:
+    """Have the shards forget progress that is none any more: they pass over what lies before it."""
+    if not way.another and not way.ends:
+        return
+    log.warning("going on though Kafka has lost what was read: %s", ", ".join([*sorted(way.another), *map(str, sorted(way.ends))]))
+    for folder in folders:
+        state = ShardState(folder)
+        state.progress = {
+            position: min(offset, way.ends.get(position, offset))
+            for position, offset in state.progress.items()
+            if position[0] not in way.another
+        }
+        batch = state.store.batch()
+        state.put_meta(batch, state.watermark)
+        state.store.write(batch)
+        state.close()
 
 
 def _members(state: ShardState) -> set[Member]:
@@ -81,35 +105,16 @@ def _members(state: ShardState) -> set[Member]:
     return {(kind, owner, name) for kind, owner, name in stored if kind != KEY_SET}
 
 
-def _start(position: Position, committed: list[dict[Position, int]], low: int, high: int, accept_loss: bool) -> int:
-    # A shard that was ended before its first commit has none; what the log began with then is not known, but not long ago.
-    offset = min(progress.get(position, low) for progress in committed)
-    topic, partition = position
-    if offset > high:
-        raise TowerError(
-            f"{topic}/{partition}: offset {offset} was read, but the topic ends at {high}: it was made anew", "use a new TOWER_HOME for it"
-        )
-    if offset >= low:
-        return offset
-    if not accept_loss:
-        raise lost(topic, partition, offset)
-    note_loss(topic, partition, offset, low)
-    return low
-
-
-def _kept_offsets(kafka: KafkaSettings, keep_waiting: Callable[[], bool]) -> dict[Position, tuple[int, int]]:
-    """Return the first offset and the end of each partition of both event topics; waits for a broker that is away."""
+def _topics(kafka: KafkaSettings, keep_waiting: Callable[[], bool]) -> dict[str, KafkaTopic]:
+    """Return what Kafka has of both event topics; waits for a broker that is away."""
     consumer = Consumer({**consumer_config(kafka, "tower-pipeline"), "logger": log})
+    quiet: dict[str, Any] = {**admin_config(kafka), "logger": log}
+    admin = AdminClient(quiet)
     try:
         while True:
             try:
-                topics = consumer.list_topics(timeout=_ATTEMPT_S).topics
-                return {
-                    (topic, partition): consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ATTEMPT_S)
-                    for topic in (PREDICTIONS, OUTCOMES)
-                    for partition in sorted(topics[topic].partitions)
-                }
-            except (KafkaException, KeyError) as error:
+                return {name: _topic(consumer, admin, name) for name in (PREDICTIONS, OUTCOMES)}
+            except KafkaException as error:
                 if not keep_waiting():
                     raise BrokerUnavailable(
                         f"Kafka at {kafka.bootstrap_servers} does not answer", "start it, or check it with ./tower doctor"
@@ -118,3 +123,14 @@ def _kept_offsets(kafka: KafkaSettings, keep_waiting: Callable[[], bool]) -> dic
                 time.sleep(_PAUSE_S)
     finally:
         consumer.close()
+
+
+def _topic(consumer: Consumer, admin: AdminClient, name: str) -> KafkaTopic:
+    asked = admin.describe_topics(TopicCollection([name]), request_timeout=_ATTEMPT_S)[name]
+    description = asked.result()
+    kept = {
+        partition.id: consumer.get_watermark_offsets(TopicPartition(name, partition.id), timeout=_ATTEMPT_S)
+        for partition in description.partitions
+    }
+    known = description.topic_id is not None and description.topic_id != Uuid(0, 0)  # an old Kafka gives none
+    return KafkaTopic(str(description.topic_id) if known else "", kept)

@@ -178,10 +178,10 @@ class KafkaPartitions(FixedPartitionedSource[RawBatch, None]):
         return PartitionReader(self._reading, position, start, end)
 
 
-def lost(topic: str, partition: int, offset: int) -> LogTruncated:
-    """Return the error for offsets that Kafka has dropped before they were read."""
+def lost(topic: str, partition: int, offset: int, by: str = "") -> LogTruncated:
+    """Return the error for offsets that Kafka has dropped before they were read; `by` says by which part where others have read them."""
     return LogTruncated(
-        f"{topic}/{partition}: the events from offset {offset} on were dropped by the topic's retention before they were read",
+        f"{topic}/{partition}: the events from offset {offset} on were dropped by the topic's retention before they were read{by}",
         "set pipeline.accept_loss = true (TOWER_PIPELINE__ACCEPT_LOSS=true) to go on without them",
     )
 

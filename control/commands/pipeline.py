@@ -34,8 +34,8 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
             # Imported when it is needed: the other commands do not wait for Bytewax.
             from pipeline.app import run_pipeline
 
-            run_pipeline(home=config.home, kafka=kafka, settings=config.pipeline, until_caught_up=options.until_caught_up)
+            done = run_pipeline(home=config.home, kafka=kafka, settings=config.pipeline, until_caught_up=options.until_caught_up)
     except KeyboardInterrupt:
         # Before the pipeline had its own handlers there was nothing to commit.
-        return 130 if options.until_caught_up else 0
-    return 0
+        done = not options.until_caught_up
+    return 0 if done else 130

@@ -70,9 +70,11 @@ def test_a_kafka_that_is_killed_at_the_start_and_again_later_is_waited_for(
     assert volume(home, own_kafka) == 2
 
 
-@pytest.mark.parametrize("flags", [("--until-caught-up",), ("--processes", "2")], ids=["catching up", "two processes"])
+@pytest.mark.parametrize(
+    ("flags", "code"), [(("--until-caught-up",), 130), (("--processes", "2"), 0)], ids=["catching up", "two processes"]
+)
 def test_a_stop_while_kafka_is_silent_is_clean_and_what_was_not_sent_is_sent_next_time(
-    flags: tuple[str, ...], own_kafka: KafkaSettings, broker: Callable[[], BrokerState], tmp_path: Path
+    flags: tuple[str, ...], code: int, own_kafka: KafkaSettings, broker: Callable[[], BrokerState], tmp_path: Path
 ) -> None:
     home, services, at = tmp_path / "home", Services(own_kafka), now_ms() - 86_400_000
     at -= at % 3_600_000
@@ -80,7 +82,8 @@ def test_a_stop_while_kafka_is_silent_is_clean_and_what_was_not_sent_is_sent_nex
     with Pipeline(home, own_kafka, *flags) as pipeline, Readers(own_kafka) as readers:
         until(lambda: bool(readers.value("prediction_volume", "1h")), pipeline.output)
         with silent(broker().jvm_pid):
-            assert pipeline.leaves(signal.SIGTERM) == 0
+            assert pipeline.leaves(signal.SIGTERM) == code
+        assert ("stopped before it had caught up" in pipeline.output()) == (code != 0)
         assert "Traceback" not in pipeline.output()
     with Pipeline(home, own_kafka, "--until-caught-up") as again:
         assert again.ends() == 0

@@ -28,3 +28,16 @@ def test_an_outage_is_told_now_and_then_and_its_end_once(caplog: pytest.LogCaptu
     ]
     outage.note(AWAY)
     assert caplog.records[-1].levelname == "WARNING"
+
+
+def test_a_second_outage_soon_after_the_first_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tower.pipeline")
+    times = iter([100.0, 101.0, 102.0, 103.0, 104.5, 105.0])
+    outage = OutageLog(lambda: next(times))
+    outage.note(AWAY)
+    outage.heard()
+    for _ in range(3):
+        outage.note(AWAY)
+    assert len(caplog.records) == 3
+    outage.heard()
+    assert [record.message.split(" (")[0] for record in caplog.records[2:]] == ["Kafka does not answer", "Kafka answers again, after 3.0 s"]
