@@ -16,9 +16,7 @@ from schemas.kafka import KafkaSettings, producer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 
 _TEMPLATES = 3_000
-_OUTCOME_EVERY = 3
-_OUTCOME_BEHIND = 3_000
-_LABEL_AFTER_MS = 4_000
+OUTCOME_EVERY = 3
 Event = tuple[str, bytes, bytes]
 """Topic, key, value."""
 
@@ -60,13 +58,12 @@ def outcomes(kinds: Templates, prefix: bytes, numbers: Iterable[int], at_ms: int
         yield OUTCOMES, key, event % (key, models[number % every].encode(), at_ms, number % 3 == 0)
 
 
-def traffic(kinds: Templates, count: int, start_ms: int, end_ms: int, labelled: Iterator[Event] | None = None) -> Iterator[Event]:
-    """Yield `count` predictions, and after each three of them an outcome: the next of `labelled`, else of one 3000 predictions before."""
-    recent = outcomes(kinds, b"new-", range(count), end_ms + _LABEL_AFTER_MS)
-    for number, event in enumerate(waiting(kinds, b"new-", count, start_ms, end_ms)):
+def traffic(kinds: Templates, count: int, start_ms: int, end_ms: int, labelled: Iterator[Event]) -> Iterator[Event]:
+    """Yield `count` predictions made from `start_ms` to before `end_ms`, and after each three of them the next of `labelled`."""
+    for number, event in enumerate(waiting(kinds, b"new-", count, start_ms, end_ms), 1):
         yield event
-        if number % _OUTCOME_EVERY == 0 and (labelled is not None or number >= _OUTCOME_BEHIND):
-            yield next(labelled or recent)
+        if number % OUTCOME_EVERY == 0:
+            yield next(labelled)
 
 
 def send(kafka: KafkaSettings, events: Iterable[Event], seed: int) -> int:

@@ -59,6 +59,8 @@ def test_the_demo_serves_all_models_with_few_scopes_each(demo: Scenario) -> None
         ("median_ms = 18.0", "median_ms = inf", r"\$\.models\[0\]\.latency\.median_ms"),
         ("peak_hour = 15.0", "peak_hour = inf", r"\$\.models\[0\]\.peak_hour"),
         ('cycle = "4m"', 'cycle = "0s"', r"\$\.cycle"),
+        ('cycle = "4m"', 'cycle = "4m"\nfor = "0s"', r"must last longer than nothing - at `\$\.for`"),
+        ('cycle = "4m"', 'cycle = "4m"\nspeed = 0.0', r"\$\.speed"),
         ("factor = 6.0", "factor = -3.0", r"> 0\.0 - at `\$\.incidents\[0\]\.factor"),
         ("share = 0.6", "share = 7.0", r"<= 1\.0 - at `\$\.incidents\[1\]\.share"),
         ('version = "canary"', 'version = "canry"', r"'canry' - at `\$\.incidents\[4\]\.version"),
