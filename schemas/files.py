@@ -21,7 +21,18 @@ def replace_file(file: Path, content: bytes, *, lasting: bool = False) -> None:
                 written.flush()
                 os.fsync(written.fileno())
         os.replace(beside, file)
+        if lasting:
+            sync_folder(file.parent)
     except BaseException:
         if beside.is_file():
             beside.unlink()
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the disk has what was made, renamed and removed in a folder. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

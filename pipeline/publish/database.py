@@ -67,11 +67,13 @@ class MetricsDatabase:
     @property
     def has_history(self) -> bool:
         """Whether all that was published before this database is in it, or marked to be put there: see `note_history`."""
-        return bool(self._connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [_WITH_HISTORY]).fetchall())
+        with self._telling():
+            return bool(self._connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [_WITH_HISTORY]).fetchall())
 
     def note_history(self) -> None:
         """Note that what was published before is marked to be put here."""
-        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_WITH_HISTORY} (noted_at TIMESTAMPTZ DEFAULT now())")
+        with self._telling():
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {_WITH_HISTORY} (noted_at TIMESTAMPTZ DEFAULT now())")
 
     def newest_revision(self) -> int:
         """Return the largest revision of all rows; 0 when there are none."""

@@ -13,7 +13,7 @@ from pipeline.publish.publisher import Publisher
 from pipeline.publish.topic import Header
 from pipeline.shard.updates import PaneUpdate
 from schemas.kafka import KafkaSettings
-from schemas.lake import wide_metrics_sql
+from schemas.lake import metrics_folder, wide_metrics_sql
 from tests.pipeline.events import NOW, SETTINGS
 
 Key = tuple[str, str, str, str, int]
@@ -74,6 +74,10 @@ class OnePublisher:
         """Return the keys of the rows in DuckDB; the publisher is closed."""
         with duckdb.connect(str(self._home / "tower.duckdb"), read_only=True) as database:
             return _keys(database, "metric_windows")
+
+    def lake_files(self) -> list[Path]:
+        """Return the files of the lake."""
+        return sorted(metrics_folder(self._home).rglob("*.parquet"))
 
     def in_lake(self) -> set[Key]:
         """Return the keys of the rows in the lake; the publisher is closed."""

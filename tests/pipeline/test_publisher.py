@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
+from pipeline.publish.database import MetricsDatabase
 from pipeline.settings import Limits
+from schemas.errors import TowerError
 from schemas.topics import PREDICTIONS
 from tests.pipeline.events import NOW, prediction
 from tests.pipeline.publishing import OnePublisher
 from tests.pipeline.shards import OneShard, with_settings
 
 HOUR = 3_600_000
+BLOCK_BYTES = 262_144
+"""DuckDB's, each with a checksum."""
 
 
 def served(name: str, hours_ago: int, **fields: object) -> dict[str, object]:
@@ -96,3 +102,90 @@ def test_nothing_is_published_before_all_slices_are_told(tmp_path: Path, monkeyp
     assert len(desk.messages.newest) > 10
     assert desk.acknowledged == shard.updates[-1].sequence
     desk.close()
+
+
+def test_files_of_the_history_that_are_damaged_or_gone_are_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
+    shard.played(PREDICTIONS, *(served(f"p{hours}", hours) for hours in range(0, 50, 10)))
+    desk.hear(*shard.first())
+    desk.close()
+    rows = desk.in_lake()
+    cut, page, footer, gone, *others = desk.lake_files()
+    whole = next(file for file in others if file.parent.name == "window=1m")
+    os.truncate(cut, 100)
+    flipped(page, 40)  # still a Parquet file, whose numbers would be wrong
+    flipped(footer, -5)
+    gone.unlink()
+    (whole.parent / "0.parquet").write_bytes(b"PAR1")  # of a time that is not kept any more
+    untouched = whole.stat().st_ino
+    desk.open()
+    shard.acknowledged = desk.acknowledged
+    desk.hear(*shard.first())
+    desk.close()
+    assert desk.in_lake() == rows
+    for file in desk.lake_files():
+        assert pyarrow.parquet.read_table(file).num_rows > 0
+    assert whole.stat().st_ino == untouched
+
+
+def flipped(file: Path, at: int) -> None:
+    """Change one byte of a file."""
+    content = bytearray(file.read_bytes())
+    content[at] ^= 255
+    file.write_bytes(content)
+
+
+def test_what_an_export_speaks_of_is_on_the_disk_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
+    shard.played(PREDICTIONS, served("a", 0), served("b", 30))
+    desk.hear(*shard.first())
+    steps: list[tuple[str, Path]] = []
+    sync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        steps.append(("sync", Path(f"/proc/self/fd/{descriptor}").readlink()))
+        sync(descriptor)
+
+    def replaced(old: Path, new: Path) -> None:
+        steps.append(("rename", Path(old)))
+        replace(old, new)
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr("os.replace", replaced)
+    desk.close()
+    done = next(place for place, (step, path) in enumerate(steps) if step == "rename" and path.name.startswith("export.json"))
+    renamed = {path for step, path in steps[:done] if step == "rename" and path.suffix == ".writing"}
+    assert len(renamed) == len(desk.lake_files())
+    for path in renamed:
+        assert steps.index(("sync", path)) < steps.index(("rename", path)) < last(steps[:done], ("sync", path.parent))
+
+
+def last(steps: list[tuple[str, Path]], step: tuple[str, Path]) -> int:
+    """Return where a step stands last."""
+    return len(steps) - 1 - steps[::-1].index(step)
+
+
+def test_a_database_that_is_damaged_is_told_with_its_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
+    shard.played(PREDICTIONS, *(served(f"p{hours}", hours) for hours in range(0, 50, 10)))
+    desk.hear(*shard.first())
+    desk.close()
+    file = tmp_path / "home" / "tower.duckdb"
+    content = file.read_bytes()
+    told = []
+    for first in range(3 * 4096, len(content), BLOCK_BYTES):
+        file.write_bytes(content[:first] + bytes(100) + content[first + 100 :])
+        told += mends(file)
+    assert len(told) > 1
+    assert all("move the file away" in mend for mend in told)
+
+
+def mends(file: Path) -> list[str]:
+    """Read all of a database; return what is said to mend it."""
+    try:
+        database = MetricsDatabase(file)
+        database._number("SELECT count(*) FROM (SELECT DISTINCT * FROM metric_windows)")
+        database.close()
+    except TowerError as error:
+        return [error.mend]
+    return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -202,19 +201,6 @@ def test_a_database_that_was_moved_away_is_made_anew(topics: Topics, tmp_path: P
     with Pipeline(tmp_path, kafka) as pipeline:
         until((tmp_path / "tower.duckdb").exists, lambda: "there is a new one")
         pipeline.kill()
-    caught_up(tmp_path, kafka)
-    assert {window: volume(tmp_path, kafka, window) for window in expected} == expected
-
-
-def test_files_of_the_history_that_are_cut_off_or_gone_are_written_again(topics: Topics, tmp_path: Path) -> None:
-    kafka = topics(1)
-    Services(kafka).serve(*({"prediction_id": f"p{hour}", "created_at": now_ms() - hour * 3_600_000} for hour in range(5)))
-    caught_up(tmp_path, kafka)
-    expected = {window: volume(tmp_path, kafka, window) for window in ("10s", "1h", "1d", "7d")}
-    files = {window: sorted((tmp_path / "lake" / "metrics" / f"window={window}").glob("*.parquet")) for window in expected}
-    os.truncate(files["1h"][0], 100)
-    files["1d"][-1].unlink()
-    (files["10s"][0].parent / "0.parquet").write_bytes(b"PAR1")  # of a time that is not kept any more
     caught_up(tmp_path, kafka)
     assert {window: volume(tmp_path, kafka, window) for window in expected} == expected
 
