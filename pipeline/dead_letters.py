@@ -16,7 +16,8 @@ _TELL_EVERY_MS = 10_000
 class DeadLetterOffice:
     """Sends dead letters, and waits until Kafka has them: only then may the shards pass over their offsets.
 
-    After a crash the letters since the last commit are sent again, with the same `topic`, `partition` and `offset`.
+    After a crash the letters since the last commit are sent again, with the same `topic`, `partition` and `offset`. Not to do so would
+    take a look into the topic at each start, or a store of what was sent, for letters that a reader can tell apart.
     Every ten seconds at most the log tells how many there were since the start, and why the last one. `clock` returns epoch milliseconds.
     """
 

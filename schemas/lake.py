@@ -3,7 +3,8 @@
 `lake/metrics/window=<window>/<bucket start in epoch ms>.parquet`, one row a (model, model_version,
 segment, window, window_start) with its metric rows as a list of structs. A file is written beside and renamed, so a reader
 sees the old or the new one. `lake/metrics/export.json` says up to where (exclusive) each partition of
-`tower.metrics` is contained: {"exported_at": epoch ms, "offsets": {"0": 123}, "newest_event_time": epoch ms}.
+`tower.metrics` is contained: {"exported_at": epoch ms, "offsets": {"0": 123}, "newest_event_time": epoch ms}, and holds the checksum
+of each file: {"crc32": {"10s": {"<bucket>": 123}}}.
 """
 
 from __future__ import annotations

@@ -161,8 +161,8 @@ class Shard:
         everything = state.meet_publisher(acknowledged)
         panes = state.all_panes() if everything else state.unpublished(acknowledged)
         last = self._update(NO_CELLS, {})
-        # A publisher that has a part of everything has nothing yet.
-        return self._in_slices(panes, last, replace(last, sequence=0 if everything else acknowledged, more=True), everything)
+        # A publisher that has a part of everything has less than nothing: not even a shard that lost all may take it for up to date.
+        return self._in_slices(panes, last, replace(last, sequence=-1 if everything else acknowledged, more=True), everything)
 
     def _in_slices(self, panes: Keys, last: PaneUpdate, others: PaneUpdate, everything: bool) -> Iterator[PaneUpdate]:
         told = dict.fromkeys(NameTables.TABLES, 0)

@@ -128,7 +128,8 @@ def test_much_is_told_in_slices_of_which_the_last_is_acknowledged(tmp_path: Path
     assert entries_of(merge([part.cells for part in slices])) == entries_of(shard.stored())
     assert [part.everything for part in slices] == [True] + [False] * (len(slices) - 1)
     assert [part.more for part in slices] == [True] * (len(slices) - 1) + [False]
-    assert {part.sequence for part in slices[:-1]} == {0}
+    assert {part.sequence for part in slices[:-1]} == {-1}
+    assert OneShard(tmp_path / "lost after a part of it was told", acknowledged=-1).first()[0].everything
     told = lost.shard._names.texts.items
     assert [text for part in slices for text in part.names["texts"][1]] == told
     rest = OneShard(crashed(shard, tmp_path / "rest"), acknowledged=first).first()
