@@ -8,7 +8,7 @@ differs is how many wait. At last all of them expire at once while events come.
 A rate is the records over the seconds of `tower pipeline --until-caught-up` less those of a run that finds nothing to do.
 
 Ends with exit code 1 when the memory reaches 1 GB, the traffic among all is slower than 0.9 of that among few for each CPU second, an
-outcome does not reach its prediction, or nothing is published for more than a second while they expire.
+outcome does not reach its prediction, fewer expire than come, or nothing is published for more than a second meanwhile.
 """
 
 from __future__ import annotations
@@ -189,13 +189,16 @@ def _labels(home: Home) -> int:
 
 def misses(found: Found) -> list[str]:
     """Return which goals were missed."""
-    memory = max(found.expiry.rss, *(step.cost.rss for step in found.all.steps))
+    expiry = found.expiry
+    memory = max(expiry.rss, *(step.cost.rss for step in found.all.steps))
     lost = sum(held.wanted_labels - held.labelled for held in (found.few, found.all))
     checks = [
         (memory < MOST_MEMORY, f"memory of {memory / MIB:,.0f} MiB"),
         (found.ratio >= LEAST_RATIO, f"traffic among all at {found.ratio:.2f} of the rate among few"),
         (lost == 0, f"{lost:,} labels did not reach their prediction"),
-        (found.expiry.longest_gap_s <= LONGEST_GAP_S, f"nothing published for {found.expiry.longest_gap_s:.1f} s"),
+        (expiry.expired >= expiry.wanted, f"only {expiry.expired:,} of {expiry.wanted:,} expired within {expiry.seconds / 60:.0f} minutes"),
+        (expiry.expired >= expiry.rate * expiry.seconds, f"{expiry.expired / expiry.seconds:,.0f} expired a second"),
+        (expiry.longest_gap_s <= LONGEST_GAP_S, f"nothing published for {expiry.longest_gap_s:.1f} s"),
     ]
     return [text for good, text in checks if not good]
 
@@ -211,8 +214,9 @@ def _print(found: Found) -> None:
     print(f"Disk: {everything.bytes_each:.0f} bytes for each prediction that waits.")
     print(f"Labels that reached their prediction: {everything.labelled:,} of {everything.wanted_labels:,}.")
     print(
-        f"Expiry: {expiry.expired:,} in {expiry.seconds:.0f} s, {expiry.expired / expiry.seconds:,.0f} a second; longest time without a "
-        f"message {expiry.longest_gap_s:.2f} s; lag at most {expiry.largest_lag:,} events; {expiry.rss / MIB:,.0f} MiB."
+        f"Expiry: {expiry.expired:,} in {expiry.seconds:.0f} s, {expiry.expired / expiry.seconds:,.0f} a second, while {expiry.rate:,.0f} "
+        f"events/s came; longest time without a message {expiry.longest_gap_s:.2f} s; at most {expiry.largest_lag:,} events waited; "
+        f"{expiry.rss / MIB:,.0f} MiB; load of the machine a core: {expiry.load:.1f}."
     )
 
 

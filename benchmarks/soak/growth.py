@@ -18,7 +18,7 @@ FEWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Of one quantity: the medians of the two halves after the warm-up, the largest value of all samples, and whether it grows."""
+    """Of one quantity: the medians of the two halves after the warm-up, the largest value in them, and whether it grows."""
 
     first: float
     second: float
@@ -44,4 +44,4 @@ def trend(quantity: Quantity, at_s: Sequence[float], values: Sequence[float], wa
         raise ValueError(f"{len(first)} and {len(second)} samples after the warm-up, {FEWEST} each are needed")
     before, after = median(first), median(second)
     grows = quantity.slack is not None and after - before > max(MOST_GROWTH * before, quantity.slack)
-    return Trend(before, after, max(values), grows)
+    return Trend(before, after, max(first + second), grows)

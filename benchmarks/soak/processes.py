@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def footprint(pid: int) -> Footprint:
         except (psutil.NoSuchProcess, psutil.ZombieProcess, OSError):
             continue  # it has ended since
     return total
+
+
+def load_a_core() -> float:
+    """Return how many processes wanted to run on each core in the last minute: above 1, seconds say little."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _anonymous(pid: int, rss: int) -> int:

@@ -39,5 +39,6 @@ QUANTITIES: dict[str, Quantity] = {
     "pending": Quantity("predictions held", 50_000),
     "expired": Quantity("predictions that have expired", None),
     "gap": Quantity("longest time without a message on tower.metrics, s", 1.0),
+    "load": Quantity("load of the machine, a core", None),
 }
 """In the order of the table; the keys are the fields of a sample."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.home import Home
 from benchmarks.soak.disk import disk
 from benchmarks.soak.gaps import Gaps
-from benchmarks.soak.processes import footprint
+from benchmarks.soak.processes import footprint, load_a_core
 from benchmarks.soak.told import LogFollower
 
 
@@ -62,5 +62,6 @@ class Sampler:
             "pending": told.pending,
             "expired": told.counts.get("expired predictions", 0),
             "gap": self._gaps.take(),
+            "load": load_a_core(),
         }
         return Sample(time.monotonic() - self._started, told.event_time, values)

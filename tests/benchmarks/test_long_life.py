@@ -129,7 +129,7 @@ def held(predictions: int, cpu: float = 6.0, rss: int = 500_000_000) -> Held:
 
 
 def test_a_rate_leaves_out_start_and_end_and_each_goal_that_is_missed_is_told() -> None:
-    expiry = Expiry(1_000, 10.0, 0.5, 100, 500_000_000, 400_000_000)
+    expiry = Expiry(1_000, 1_000, 10.0, 50.0, 0.5, 100, 500_000_000, 400_000_000, 0.5)
     good = Found(held(10), held(1_000), expiry)
     assert (good.all.among.rate, good.all.among.per_cpu_second, good.ratio) == (100, 200, 1)
     assert misses(good) == []
@@ -137,3 +137,5 @@ def test_a_rate_leaves_out_start_and_end_and_each_goal_that_is_missed_is_told() 
     assert "0.50" in misses(replace(good, all=held(1_000, cpu=11.0)))[0]
     assert "1 label" in misses(replace(good, few=replace(good.few, labelled=199)))[0]
     assert "1.5 s" in misses(replace(good, expiry=replace(expiry, longest_gap_s=1.5)))[0]
+    assert "100 expired a second" in misses(replace(good, expiry=replace(expiry, rate=200.0)))[0]
+    assert "only 900 of 1,000" in misses(replace(good, expiry=replace(expiry, expired=900)))[0]
