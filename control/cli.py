@@ -101,6 +101,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         cause = _first_cause(error)
         if isinstance(cause, TowerError):
             return _failed(str(cause), cause.exit_code, debug)
+        if interruption.came:
+            # A module that was being imported, or a library, has made an error of its own of the KeyboardInterrupt.
+            return _INTERRUPTED
         return _failed(f"unexpected {type(cause).__name__}: {cause} - run it again with --debug to see where", 1, debug)
     finally:
         _flush_or_discard()

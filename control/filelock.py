@@ -37,7 +37,7 @@ class FileLock:
 def try_lock(path: Path, *, shared: bool = False) -> FileLock | None:
     """Return the lock, or None when somebody else's lock is in the way. Makes the file when there is none.
 
-    Raises TowerError when it cannot be made: the first that a command asks of a home is a lock.
+    Raises TowerError when it cannot be made or locked: the first that a command asks of a home is a lock.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,9 @@ def try_lock(path: Path, *, shared: bool = False) -> FileLock | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
+    except OSError as error:
+        os.close(descriptor)
+        raise TowerError(f"{path} cannot be locked: {error.strerror}", "set TOWER_HOME to a folder on a disk of this machine") from error
     return FileLock(descriptor)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from loadgen.duration import Milliseconds
-from loadgen.ranges import Positive, Share
+from loadgen.ranges import Factor, Share, Shift
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -26,7 +26,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class LatencySpike(Incident, frozen=True, kw_only=True, tag="latency_spike"):
     """All response times are multiplied by `factor`."""
 
-    factor: Positive = 5.0
+    factor: Factor = 5.0
 
 
 class NullBurst(Incident, frozen=True, kw_only=True, tag="null_burst"):
@@ -42,7 +42,7 @@ class DriftedSegment(Incident, frozen=True, kw_only=True, tag="drifted_segment")
     segment: str
     value: str
     features: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    shift: float = 2.0
+    shift: Shift = 2.0
 
 
 class ConceptDrift(Incident, frozen=True, kw_only=True, tag="concept_drift"):
@@ -61,7 +61,7 @@ class FailingVersion(Incident, frozen=True, kw_only=True, tag="failing_version")
 class ConversionDrop(Incident, frozen=True, kw_only=True, tag="conversion_drop"):
     """The chance to convert is multiplied by `factor`, in `variant` or (empty) in all."""
 
-    factor: Positive = 0.2
+    factor: Factor = 0.2
     variant: str = ""
 
 

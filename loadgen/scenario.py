@@ -9,7 +9,7 @@ import msgspec
 
 from loadgen.duration import Milliseconds
 from loadgen.incidents import AnyIncident
-from loadgen.ranges import Positive, Share, Word
+from loadgen.ranges import Factor, Positive, Share, Spread, Word
 
 
 class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,9 +32,9 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     median_ms: Positive
-    sigma: Positive = 0.35
+    sigma: Spread = 0.35
     slow_share: Share = 0.012
-    canary_factor: Positive = 1.1
+    canary_factor: Factor = 1.1
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +93,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     description: str
     models: tuple[ModelTraffic, ...]
-    rate: Positive = math.inf
+    rate: Annotated[float, msgspec.Meta(gt=0)] = math.inf
     speed: Positive = 1.0
     lasts: Milliseconds | None = msgspec.field(name="for", default=None)
     templates: bool = False

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from schemas.durations import parse_duration
+from schemas.errors import ConfigurationError
+
 
 def positive(text: str) -> float:
     """Return a number above 0."""
@@ -15,6 +18,14 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return number
+
+
+def duration(text: str) -> int:
+    """Return a length of time (`2h`) in milliseconds."""
+    try:
+        return parse_duration(text)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(f"{error.what}: {error.mend}") from error
 
 
 def up_to(most: int) -> Callable[[str], float]:

@@ -22,6 +22,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
 
     wrong = 0
     for finding in findings(root=call.root, environment=call.environment, load=call.config, now_ms=time.time_ns() // 1_000_000):
+        call.interruption.check()
         print(finding, flush=True)
         wrong += not finding.right
     print("all is well" if not wrong else f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong")

@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from control.commands.arguments import positive
+from control.commands.arguments import duration, positive
 from control.commands.command import Invocation
 from control.console import Console
 from control.kafka_access import reachable_kafka
-from schemas.durations import parse_duration
 from schemas.errors import ConfigurationError
 from schemas.limits import EventLimits
 
@@ -31,12 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--map", nargs="+", action="extend", default=[], metavar="FIELD=COLUMN", help="which column is which field of the contract"
     )
     parser.add_argument("--features", metavar="A,B,...", help="the columns that are features (default: all that are not mapped)")
-    parser.add_argument("--label-delay", metavar="D", help="time from a prediction to its label, such as 2h, when no column has it")
+    parser.add_argument(
+        "--label-delay", type=duration, metavar="D", help="time from a prediction to its label, such as 2h, when no column has it"
+    )
     parser.add_argument("--speed", type=_speed, default=None, metavar="max|N", help="max (default), or N seconds of the table per second")
 
 
 def _speed(text: str) -> float | None:
-    return None if text == "max" else positive(text)
+    if text == "max":
+        return None
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or max") from error
 
 
 def run(options: argparse.Namespace, call: Invocation) -> int:
@@ -44,30 +50,27 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     config = call.config()
     mapping = _mapping(options.map)
     features = [name.strip() for name in options.features.split(",") if name.strip()] if options.features is not None else None
-    label_delay_ms = parse_duration(options.label_delay) if options.label_delay is not None else None
-    from loadgen.replay import check_file, replay
+    from loadgen.replay import replay
     from loadgen.stopping import INTERRUPTED
 
-    check_file(options.file)  # before a Kafka is started for it
     pipeline = config.pipeline
-    with reachable_kafka(config, Console(sys.stderr)) as kafka:
-        done = replay(
-            kafka=kafka,
-            file=options.file,
-            model=options.model,
-            model_version=options.model_version,
-            mapping=mapping,
-            features=features,
-            label_delay_ms=label_delay_ms,
-            speed=options.speed,
-            out=sys.stdout,
-            limits=EventLimits(
-                max_future_ms=pipeline.max_future_ms,
-                text_length=pipeline.limits.text_length,
-                message_bytes=pipeline.limits.message_bytes,
-                kept_ms=max(pipeline.retention_ms.values()),
-            ),
-        )
+    done = replay(
+        kafka=reachable_kafka(config, Console(sys.stderr), check=call.interruption.check),
+        file=options.file,
+        model=options.model,
+        model_version=options.model_version,
+        mapping=mapping,
+        features=features,
+        label_delay_ms=options.label_delay,
+        speed=options.speed,
+        out=sys.stdout,
+        limits=EventLimits(
+            max_future_ms=pipeline.max_future_ms,
+            text_length=pipeline.limits.text_length,
+            message_bytes=pipeline.limits.message_bytes,
+            kept_ms=max(pipeline.retention_ms.values()),
+        ),
+    )
     return 0 if done else INTERRUPTED
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import sklearn
 
 from loadgen.models.service import Service, Trained
 from schemas.errors import TowerError
+from schemas.files import replace_file
 
 
 def code_version() -> str:
@@ -59,18 +59,11 @@ def _read(path: Path) -> Trained | None:
 
 
 def _write(path: Path, trained: Trained) -> None:
-    """Write beside and rename: two processes that train at once both leave a whole file.
-
-    Raises TowerError when that cannot be written.
-    """
+    """Keep the models there. Raises TowerError when that cannot be written."""
     buffer = io.BytesIO()
     joblib.dump(trained, buffer, compress=3)
     payload = buffer.getvalue()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own: in two containers that share the folder, process ids are the same.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as beside:
-            beside.write(hashlib.sha256(payload).digest() + payload)
-        Path(beside.name).replace(path)
+        replace_file(path, hashlib.sha256(payload).digest() + payload)
     except OSError as error:
         raise TowerError(f"the models cannot be kept in {path.parent}: {error}", "free that path, or choose another --home") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from loadgen.replay.formats import check_file
 from loadgen.replay.run import replay
 
-__all__ = ["check_file", "replay"]
+__all__ = ["replay"]

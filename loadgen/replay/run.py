@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -33,7 +34,7 @@ _TEXT_FIELDS = ("prediction_id", "model_version", "variant", "unit_id", "status"
 
 def replay(
     *,
-    kafka: KafkaSettings,
+    kafka: AbstractContextManager[KafkaSettings],
     file: Path,
     model: str,
     model_version: str | None,
@@ -47,6 +48,7 @@ def replay(
 ) -> bool:
     """Send the rows of `file` (Parquet, CSV, NDJSON) as predictions of `model`, and what they say of the outcome as outcomes.
 
+    `kafka` is entered when the file and all that was asked are understood: nothing is started for what cannot be.
     `mapping` maps fields to columns; others are guessed when obvious, and all are printed. `features` are the columns that become features
     (with `-` before: that do not); None: all that are left. Outcomes are `label_delay_ms` later than their predictions. `speed`
     is event time over wall time; None: as fast as possible. `limits` are what the pipeline accepts. Memory does not grow with the file.
@@ -57,33 +59,32 @@ def replay(
     """
     _check(model, model_version, mapping, speed)
     check_file(file)
-    with stop_on_signals() as signalled:
+    table = _opened(file, stop, out)
+    if table is None:
+        print(f"stopped while the types of {file.name} were read; nothing was sent", file=out, flush=True)
+        return False
+    columns = map_columns(table.columns, mapping, features, no_times(table))
+    if model_version is not None:
+        columns.fields.pop("model_version", None)
+    reading = Reading(
+        model=model,
+        model_version=model_version or DEFAULT_VERSION,
+        file_name=file.name.encode(errors="replace").decode(),
+        digest=content_digest(file),
+        mapping=columns,
+        label_delay_ms=label_delay_ms or 0,
+        limits=limits or EventLimits(),
+        clock=lambda: time.time_ns() // 1_000_000,
+    )
+    for line in describe_mapping(table, reading):
+        print(line, file=out)
+    out.flush()
+    with kafka as reached, stop_on_signals() as signalled:
         flag = stop or signalled
-        try:
-            table = open_table(file, _watch(file, flag, out))
-        except Stopped:
-            print(f"stopped while the types of {file.name} were read; nothing was sent", file=out, flush=True)
-            return False
-        columns = map_columns(table.columns, mapping, features, no_times(table))
-        if model_version is not None:
-            columns.fields.pop("model_version", None)
-        reading = Reading(
-            model=model,
-            model_version=model_version or DEFAULT_VERSION,
-            file_name=file.name.encode(errors="replace").decode(),
-            digest=content_digest(file),
-            mapping=columns,
-            label_delay_ms=label_delay_ms or 0,
-            limits=limits or EventLimits(),
-            clock=lambda: time.time_ns() // 1_000_000,
-        )
-        for line in describe_mapping(table, reading):
-            print(line, file=out)
-        out.flush()
-        if not await_topics(kafka, out, flag):
+        if not await_topics(reached, out, flag):
             print("stopped before anything was sent", file=out, flush=True)
             return False
-        return _send(kafka, reading, rows_of_table(table, reading), speed, flag, out)
+        return _send(reached, reading, rows_of_table(table, reading), speed, flag, out)
 
 
 def describe_mapping(table: Table, reading: Reading) -> list[str]:
@@ -140,6 +141,16 @@ def _check(model: str, model_version: str | None, mapping: dict[str, str], speed
         raise ConfigurationError("--model-version and --map model_version=... exclude each other", "give one of them")
     if speed is not None and not speed > 0:
         raise ConfigurationError(f"--speed must be more than 0, not {speed:g}", "give a positive number, or max")
+
+
+def _opened(file: Path, stop: threading.Event | None, out: TextIO) -> Table | None:
+    """Return the table in a file, or None when that was stopped while the types were read."""
+    with stop_on_signals() as signalled, suppress(Stopped):
+        flag = stop or signalled
+        table = open_table(file, _watch(file, flag, out))
+        if not flag.is_set():
+            return table
+    return None
 
 
 def _watch(file: Path, stop: threading.Event, out: TextIO) -> Watch:

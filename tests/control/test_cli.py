@@ -44,7 +44,7 @@ def test_the_contracts_flags_are_understood() -> None:
     assert (load.scenario, load.rate, load.duration_s, load.seed, load.speed) == ("demo", 10, 5, 7, 60)
     line = "replay a.csv --model m --model-version 1 --map label=y created_at=t --map score=p --features a,b --label-delay 2h --speed max"
     replay = parse(line.split())
-    assert (replay.model, replay.model_version, replay.features, replay.label_delay, replay.speed) == ("m", "1", "a,b", "2h", None)
+    assert (replay.model, replay.model_version, replay.features, replay.label_delay, replay.speed) == ("m", "1", "a,b", 7_200_000, None)
     assert replay.map == ["label=y", "created_at=t", "score=p"]
     assert parse(["replay", "a.csv", "--model", "m", "--speed", "60"]).speed == 60
     assert parse(["query", "SELECT 1", "--format", "csv"]).format == "csv"

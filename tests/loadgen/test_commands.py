@@ -20,7 +20,7 @@ IN_A_YEAR_MS = time.time_ns() // 1_000_000 + 365 * 86_400_000
 
 
 @contextlib.contextmanager
-def _no_kafka(*_: object) -> Iterator[KafkaSettings]:
+def _no_kafka(*_: object, **__: object) -> Iterator[KafkaSettings]:
     yield KafkaSettings(bootstrap_servers="127.0.0.1:1")
 
 
@@ -60,8 +60,23 @@ def test_a_replay_or_history_that_was_interrupted_is_no_success(
     assert main([f"--home={tmp_path}", "loadgen", "demo", "--history", "1"], {}) == exit_code
 
 
-def test_a_file_of_an_unknown_format_is_refused_before_a_kafka_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "a.xlsx"
-    file.write_text("x")
-    assert main([f"--home={tmp_path}", "replay", str(file), "--model", "m"], {}) == 2
-    assert "the format of a.xlsx is unknown" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("a.xlsx", [], "the format of a.xlsx is unknown"),
+        ("a.csv", ["--map", "lable=pred"], "did you mean label?"),
+        ("a.csv", ["--map", "label=truth"], "truth"),
+        ("a.csv", ["--model-version", ""], "--model-version must have 1 to 128 characters"),
+        ("a.csv", ["--label-delay", "5x"], "--label-delay: '5x' is not a duration: write a number and a unit"),
+        ("a.csv", ["--label-delay", "9" * 400 + "d"], "is longer than ten thousand years"),
+        ("a.csv", ["--speed", "fast"], "--speed: expected a number above 0, got 'fast'; or max"),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused_before_a_kafka_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, arguments: list[str], says: str
+) -> None:
+    file = tmp_path / name
+    file.write_text("ts,pred\n1714560000,1\n")
+    assert main([f"--home={tmp_path}", "replay", str(file), "--model", "m", *arguments], {}) == 2
+    assert says in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]

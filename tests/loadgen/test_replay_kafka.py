@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -30,7 +31,7 @@ def _replay(
 ) -> str:
     out = io.StringIO()
     replay(
-        kafka=kafka,
+        kafka=nullcontext(kafka),
         file=file,
         model="past",
         model_version=version,
@@ -106,7 +107,15 @@ def test_a_bad_row_stops_the_replay_and_what_was_sent_is_told(topics: Topics, tm
     out = io.StringIO()
     with pytest.raises(TowerError, match="row 20,001, column ts: expected a time"):
         replay(
-            kafka=kafka, file=path, model="past", model_version=None, mapping={}, features=None, label_delay_ms=None, speed=None, out=out
+            kafka=nullcontext(kafka),
+            file=path,
+            model="past",
+            model_version=None,
+            mapping={},
+            features=None,
+            label_delay_ms=None,
+            speed=None,
+            out=out,
         )
     sent = len(read_all(kafka, PREDICTIONS))
     assert f"{sent:,} rows had been sent" in out.getvalue()

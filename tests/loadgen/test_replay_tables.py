@@ -340,7 +340,7 @@ def test_a_bad_row_far_down_in_a_csv_is_named(tmp_path: Path, end: bytes, says: 
         ("a.csv", "ts,pred,x\r1714560000,1,1\r1714560000,1,1"),
         ("a.csv", "\n\r\n\nts,pred,x\n1714560000,1,1\n\n1714560000,1,1\n\n"),
         ("a.tsv", "ts\tpred\tx\n1714560000\t1\t1\n1714560000\t1\t1\n"),
-        ("gzip-by-its-content.csv", gzip.compress(b"ts,pred,x\n1714560000,1,1\n1714560000,1,1\n")),
+        ("gzip-by-its-content.csv", gzip.compress(b"ts,pred,x\n1714560000,1,1\n1714560000,1,1\n", mtime=0)),
         ("not-gzip.csv.gz", b"ts,pred,x\n1714560000,1,1\n1714560000,1,1\n"),
     ],
 )

@@ -61,7 +61,8 @@ def test_the_demo_serves_all_models_with_few_scopes_each(demo: Scenario) -> None
         ('cycle = "4m"', 'cycle = "0s"', r"\$\.cycle"),
         ('cycle = "4m"', 'cycle = "4m"\nfor = "0s"', r"must last longer than nothing - at `\$\.for`"),
         ('cycle = "4m"', 'cycle = "4m"\nspeed = 0.0', r"\$\.speed"),
-        ("factor = 6.0", "factor = -3.0", r"> 0\.0 - at `\$\.incidents\[0\]\.factor"),
+        ("factor = 6.0", "factor = -3.0", r">= 0\.0 - at `\$\.incidents\[0\]\.factor"),
+        ("factor = 6.0", "factor = 1e7", r"<= 1000000\.0 - at `\$\.incidents\[0\]\.factor"),
         ("share = 0.6", "share = 7.0", r"<= 1\.0 - at `\$\.incidents\[1\]\.share"),
         ('version = "canary"', 'version = "canry"', r"'canry' - at `\$\.incidents\[4\]\.version"),
         ("canary = 0.1\n", "canary = 0.0\n", r"no request to diabetes-progression goes to its canary - at `\$\.incidents\[4\]"),
@@ -94,3 +95,8 @@ def test_a_scenario_can_be_a_file_of_ones_own(tmp_path: Path) -> None:
 def test_a_scenario_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no scenario file"):
         load_scenario(str(tmp_path / "none.toml"))
+
+
+def test_nothing_is_a_factor_and_a_spread_too(tmp_path: Path) -> None:
+    assert load_scenario(_changed(tmp_path, "sigma = 0.3,", "sigma = 0.0,")).models[1].latency.sigma == 0.0
+    assert 0.0 in [getattr(one, "factor", 1.0) for one in load_scenario(_changed(tmp_path, "factor = 0.15", "factor = 0.0")).incidents]
