@@ -29,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
     group.addoption("--chaos-seeds", default="1-2", metavar="N[-M]", help="the seeds to run, one or N to M (default: %(default)s)")
     group.addoption("--chaos-actions", default=12, type=int, metavar="N", help="how much happens in each run (default: %(default)s)")
-    group.addoption("--fuzz-inputs", default=30_000, type=int, metavar="N", help="hostile messages to read (default: %(default)s)")
+    group.addoption("--fuzz-inputs", default=10_000, type=int, metavar="N", help="hostile messages to read (default: %(default)s)")
+    group.addoption("--flood-events", default=6_000, type=int, metavar="N", help="messages with ever new names (default: %(default)s)")
     group.addoption("--chaos-still", default="0.3-2", metavar="S[-S]", help="how long a SIGSTOP is, in seconds (default: %(default)s)")
 
 
