@@ -55,12 +55,14 @@ class Job:
 class Run:
     """One process's run of a job: `stopping` ends its sources, `clock` returns epoch milliseconds.
 
-    `told` says that it ends for good: then a Kafka that is away is no longer waited for.
+    `told` says that it ends for good: then a Kafka that is away is no longer waited for. `telling` are its shards that have not yet told
+    all that the publisher may lack from earlier runs: the sources do not end before, since Bytewax holds all that comes at the end at once.
     """
 
     stopping: Flag
     clock: Callable[[], int]
     told: Callable[[], bool]
+    telling: set[int]
     failures: list[Exception] = field(default_factory=list)
 
     def failed(self, error: Exception) -> None:
@@ -82,7 +84,15 @@ def shard_folder(home: Path, shard: int) -> Path:
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
     settings = job.settings
-    reading = Reading(job.kafka, run.stopping, run.failed, settings.idle_after_ms, settings.batch_messages, settings.accept_loss)
+    reading = Reading(
+        job.kafka,
+        run.stopping,
+        run.failed,
+        settings.idle_after_ms,
+        settings.batch_messages,
+        settings.accept_loss,
+        may_end=lambda: not run.telling,
+    )
     source = KafkaPartitions(reading, job.assignment)
     flow = Dataflow("control_tower")
     batches = op.input("read", flow, source)
@@ -152,7 +162,9 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
         return
 
     def _updates(self) -> list[PaneUpdate | None]:
-        return [*(self._shard.updates() if self._shard else [])] or [None]
+        found = self._shard.updates() if self._shard else []
+        self._run.telling.difference_update(update.shard for update in found if not update.more)
+        return [*found] or [None]
 
     def _opened(self, number: int) -> ShardThread:
         job = self._job

@@ -43,7 +43,8 @@ class Assignment:
 class Reading:
     """How to read. `stopping` ends it, `failed` is told of errors; a partition that is quiet for `idle_after_ms` counts as idle.
 
-    `accept_loss` goes on behind events that Kafka has dropped before they were read, instead of raising LogTruncated.
+    `accept_loss` goes on behind events that Kafka has dropped before they were read, instead of raising LogTruncated. A partition
+    that is read to its end waits there until it `may_end`.
     """
 
     kafka: KafkaSettings
@@ -52,6 +53,7 @@ class Reading:
     idle_after_ms: int
     batch_messages: int
     accept_loss: bool = False
+    may_end: Callable[[], bool] = lambda: True
     outage: OutageLog = field(default_factory=OutageLog)
 
 
@@ -82,10 +84,12 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
             raise
 
     def _next_batch(self) -> list[RawBatch]:
-        if self._reading.stopping.is_set() or self._finished:
+        if self._reading.stopping.is_set() or (self._finished and self._reading.may_end()):
             raise StopIteration
+        if self._finished:
+            return []
         if self._end is not None and self._next >= self._end:
-            self._finished = True
+            self._finished = self._at_end = True
             return [self._batch([], self._next, idle=True)]
         messages = self._consumer.consume(self._reading.batch_messages, 0)
         now = time.monotonic()

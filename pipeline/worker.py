@@ -34,7 +34,8 @@ def run_worker(
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
     prepare_process()
-    run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set)
+    shards = set(range(process, job.shards, job.workers))
+    run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set, telling=shards)
     flow = build(job, run)
     try:
         if addresses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Event as Flag
 
 import pytest
@@ -176,3 +177,18 @@ def test_all_partitions_of_both_topics_are_read(topics: Topics) -> None:
     part = source.build_part("read", "outcomes/1", None)
     assert until(part, lambda found: bool(found))[0].partition == 1
     part.close()
+
+
+def test_a_partition_that_is_read_to_its_end_waits_for_what_the_shards_have_to_tell() -> None:
+    telling = {0, 1}
+    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+    reader = PartitionReader(replace(reading_of(nowhere), may_end=lambda: not telling), (PREDICTIONS, 0), 7, 7)
+    (last,) = reader.next_batch()
+    assert (last.start, last.end, last.idle) == (7, 7, True)
+    for _ in telling.copy():
+        assert reader.next_batch() == []
+        assert reader.next_awake() is not None
+        telling.pop()
+    with pytest.raises(StopIteration):
+        reader.next_batch()
+    reader.close()
