@@ -154,10 +154,15 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         return good
 
     def _pass_over_the_lost(self) -> None:
+        place = TopicPartition(self._topic, self._partition)
+        first, end = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+        if self._next > end:  # what to do then is decided at a start, for all partitions and shards together
+            raise LogTruncated(
+                f"{self._topic}/{self._partition} was read up to offset {self._next}, but now ends at {end}",
+                "start again: it says what to do",
+            )
         if not self._reading.accept_loss:
             raise lost(self._topic, self._partition, self._next)
-        place = TopicPartition(self._topic, self._partition)
-        first = int(self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)[0])
         note_loss(self._topic, self._partition, self._next, first)
         self._next = max(self._next, first)
         self._consumer.assign([TopicPartition(self._topic, self._partition, self._next)])

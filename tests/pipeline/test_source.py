@@ -169,6 +169,12 @@ def test_a_loss_that_is_accepted_is_passed_over_also_while_running(
     assert "predictions/0: going on at 6; the events from 2 on were lost" in caplog.text
 
 
+def test_a_topic_that_is_made_anew_while_it_is_read_is_told_whatever_is_accepted(reading: Reading) -> None:
+    reading.send(b"x")
+    with pytest.raises(LogTruncated, match=r"predictions/0 was read up to offset 5, but now ends at 1 - start again"):
+        until(reading.reader(start=5, loss=True), lambda found: messages(found) > 0)
+
+
 def test_all_partitions_of_both_topics_are_read(topics: Topics) -> None:
     kafka = topics(2)
     start = {(topic, partition): 0 for topic in (PREDICTIONS, OUTCOMES) for partition in range(2)}
