@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -34,7 +33,7 @@ def reachable_kafka(
         yield config.kafka
         return
     with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
-        kafka = replace(config.kafka, bootstrap_servers=embedded.bootstrap_servers, options={})
+        kafka = config.kafka.embedded(embedded.bootstrap_servers)
         _make_topics(kafka, console.line, 30.0, check, retention_bytes=config.broker.retention_mb * 1024 * 1024)
         yield kafka
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,10 @@ class KafkaSettings:
     event_partitions: int = 4
     replication_factor: int = 1
     options: dict[str, str] = field(default_factory=dict)
+
+    def embedded(self, bootstrap_servers: str = "") -> KafkaSettings:
+        """Return the settings for the embedded Kafka, at an address once it has one: options are those of another Kafka."""
+        return replace(self, bootstrap_servers=bootstrap_servers, options={})
 
 
 ClientConfig = dict[str, str | int | float | bool]

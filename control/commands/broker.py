@@ -29,7 +29,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     """Hold the broker until Ctrl-C or SIGTERM."""
     config = call.config()
     # What is configured elsewhere is not ours to run: this command is always the embedded one.
-    config = replace(config, kafka=replace(config.kafka, bootstrap_servers="", options={}))
+    config = replace(config, kafka=config.kafka.embedded())
     console = Console(sys.stderr)
     try:
         with reachable_kafka(config, console, check=call.interruption.check) as kafka:

@@ -23,8 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, call: Invocation) -> int:
     """Serve until it is told to stop; a configured Kafka need not be up, the page shows that it is away."""
-    from dataclasses import replace
-
     config = call.config(dashboard__port=options.port)
     console = Console(sys.stderr)
     try:
@@ -35,7 +33,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
             serve(home=config.home, kafka=config.kafka, settings=config.dashboard)
             return 0
         with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
-            kafka = replace(config.kafka, bootstrap_servers=embedded.bootstrap_servers, options={})
+            kafka = config.kafka.embedded(embedded.bootstrap_servers)
             serve(home=config.home, kafka=kafka, settings=config.dashboard)
     except KeyboardInterrupt:
         return 0

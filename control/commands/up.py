@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
                     try:
                         _run_parts(parts, config.dashboard.host, port, console, call.interruption.check)
                     finally:
+                        console.line("stopping")
                         parts.stop()
             finally:
                 console.line("stopped")

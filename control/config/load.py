@@ -55,7 +55,7 @@ def load_config(
     values: dict[tuple[str, ...], object] = {}
     for setting in settings:
         values[setting.path] = _converted(setting)
-    home = home or (Path(environment[HOME_VARIABLE]) if environment.get(HOME_VARIABLE) else root / HOME_NAME)
+    home = _home(root, environment, home)
     pipeline = replace(
         PipelineSettings(),
         **_section(values, "pipeline"),
@@ -65,13 +65,22 @@ def load_config(
     )
     options = {path[2]: cast("str", value) for path, value in values.items() if path[:2] == ("kafka", OPTIONS)}
     return Config(
-        home=home.expanduser().absolute(),
+        home=home,
         file=file,
         kafka=replace(KafkaSettings(), **_section(values, "kafka"), options=options),
         broker=replace(BrokerSettings(), **_section(values, "broker")),
         pipeline=pipeline,
         dashboard=replace(DashboardSettings(), **_section(values, "dashboard")),
     )
+
+
+def _home(root: Path, environment: Mapping[str, str], flag: Path | None) -> Path:
+    home = flag or (Path(environment[HOME_VARIABLE]) if environment.get(HOME_VARIABLE) else root / HOME_NAME)
+    home = home.expanduser().absolute()
+    if "\\" in str(home):
+        # It takes one for the end of a folder's name on every system, also in a pattern.
+        raise ConfigurationError(f"the home {home} has a backslash in its path, with which DuckDB finds no file", "set another TOWER_HOME")
+    return home
 
 
 def _file(root: Path, environment: Mapping[str, str], flag: Path | None) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -36,7 +35,7 @@ def findings(*, root: Path, environment: Mapping[str, str], load: Callable[[], C
         yield kafka.check_jars(user_cache(environment))
         finding, address = kafka.check_embedded(config.home)
         yield finding
-        settings = replace(settings, bootstrap_servers=address)
+        settings = settings.embedded(address)
     newest_ms = None
     if settings.bootstrap_servers:
         try:

@@ -102,6 +102,8 @@ def test_the_home_and_the_file_can_be_named(tmp_path: Path) -> None:
     config = load_config(root=tmp_path, environment={"TOWER_HOME": str(tmp_path / "home"), "TOWER_CONFIG": str(other)})
     assert (config.home, config.file, config.dashboard.port) == (tmp_path / "home", other, 1234)
     assert load_config(root=tmp_path, environment={"TOWER_HOME": "/nowhere"}, home=tmp_path / "flag").home == tmp_path / "flag"
+    with pytest.raises(ConfigurationError, match="has a backslash in its path"):
+        load_config(root=tmp_path, environment={}, home=tmp_path / "a\\b")
 
 
 @pytest.mark.parametrize(

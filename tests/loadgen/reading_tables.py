@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 
 from loadgen.replay.events import Reading
 from loadgen.replay.formats import open_table
@@ -15,6 +16,7 @@ from loadgen.replay.mapping import ColumnMapping, map_columns
 from loadgen.replay.opening import content_digest
 from loadgen.replay.run import no_times, rows_of_table
 from pipeline.columnize import outcomes_of, predictions_of
+from schemas.errors import TowerError
 from schemas.events import Outcome, Prediction
 from schemas.limits import TEXT_LENGTH, EventLimits
 
@@ -47,3 +49,10 @@ def events_of(
     if outcomes:
         outcomes_of(outcomes, np.arange(len(outcomes)), text_length=TEXT_LENGTH)
     return [json.loads(row.prediction) for row in rows], [json.loads(row.outcome) for row in rows if row.outcome is not None]
+
+
+def refusal_of(path: Path, asked: dict[str, str] | None = None) -> str:
+    """Return the error with which a file is refused."""
+    with pytest.raises(TowerError) as caught:
+        events_of(path, asked)
+    return str(caught.value)
