@@ -6,19 +6,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from benchmarks.throughput.process import end_with_parent
-from schemas.kafka import KafkaSettings, consumer_config
-from schemas.topics import OUTCOMES, PREDICTIONS
+from control.broker import EmbeddedBroker
+from control.broker.settings import BrokerSettings
+from schemas.kafka import KafkaSettings, admin_config, consumer_config
+from schemas.topics import OUTCOMES, PREDICTIONS, ensure_topics
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60.0
+_START_TIMEOUT_MS = 600_000
+"""Kafka needs two seconds, but on a machine that others use it may be minutes, and a benchmark has time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,21 @@ class Home:
             )
         finally:
             consumer.close()
+
+
+@contextmanager
+def home_with_kafka(folder: Path, settings: Mapping[str, str], *, retention_bytes: int) -> Iterator[Home]:
+    """Give a fresh home with a Kafka and its topics of its own, both in `folder`; a partition of events keeps `retention_bytes`."""
+    broker = BrokerSettings(start_timeout_ms=_START_TIMEOUT_MS)
+    with EmbeddedBroker(folder / "kafka", broker, report=say) as kafka:
+        ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions, retention_bytes=retention_bytes)
+        (folder / "home").mkdir()
+        yield Home(folder / "home", kafka, settings)
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -20,24 +20,19 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
-from confluent_kafka.admin import AdminClient
 
-from benchmarks.home import Home
+from benchmarks.home import Home, home_with_kafka, say
 from benchmarks.pending.expiring import Expiry, expire_all
 from benchmarks.pending.load import OUTCOME_EVERY, Templates, outcomes, send, templates, traffic, waiting
 from benchmarks.pending.measured import Cost, catch_up
 from benchmarks.soak.disk import disk
-from control.broker import EmbeddedBroker
-from schemas.kafka import admin_config
 from schemas.lake import metrics_view_sql
-from schemas.topics import ensure_topics
 
 HOUR_MS = 3_600_000
 SETTINGS = {"pipeline.label_horizon": "6h", "retention.10s": "1m", "retention.1m": "5m"}
@@ -49,6 +44,7 @@ WAITS = b"waiting-"
 MOST_MEMORY = 1_000_000_000
 LEAST_RATIO = 0.9
 LONGEST_GAP_S = 1.0
+KAFKA_BYTES = 8 << 30
 MIB = 1 << 20
 
 
@@ -114,9 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     kinds = templates(options.seed)
     with tempfile.TemporaryDirectory(prefix="tower-pending-") as folder:
-        with _home(Path(folder) / "few") as home:
+        with home_with_kafka(Path(folder) / "few", SETTINGS, retention_bytes=KAFKA_BYTES) as home:
             few = _hold(home, kinds, 2 * (options.traffic // OUTCOME_EVERY), options)
-        with _home(Path(folder) / "all") as home:
+        with home_with_kafka(Path(folder) / "all", SETTINGS, retention_bytes=KAFKA_BYTES) as home:
             everything = _hold(home, kinds, options.predictions, options)
             expiry = expire_all(home, options.rate, options.predictions + options.traffic)
     found = Found(few, everything, expiry)
@@ -144,14 +140,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-@contextmanager
-def _home(folder: Path) -> Iterator[Home]:
-    with EmbeddedBroker(folder / "kafka", report=_say) as kafka:
-        ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions)
-        (folder / "home").mkdir()
-        yield Home(folder / "home", kafka, SETTINGS)
-
-
 def _hold(home: Home, kinds: Templates, predictions: int, options: argparse.Namespace) -> Held:
     start = time.time_ns() // 1_000_000 - WAITING_SINCE_MS
     end = start + SPAN_MS
@@ -169,11 +157,11 @@ def _hold(home: Home, kinds: Templates, predictions: int, options: argparse.Name
 
 
 def _step(name: str, home: Home, records: int) -> Step:
-    _say(f"{name}: {records:,} records written")
+    say(f"{name}: {records:,} records written")
     log = home.folder / "pipeline.txt"
     busy = catch_up(home, log)
     found = Step(name, records, busy, catch_up(home, log))
-    _say(found.row())
+    say(found.row())
     return found
 
 
@@ -218,10 +206,6 @@ def _print(found: Found) -> None:
         f"events/s came; longest time without a message {expiry.longest_gap_s:.2f} s; at most {expiry.largest_lag:,} events waited; "
         f"{expiry.rss / MIB:,.0f} MiB; load of the machine a core: {expiry.load:.1f}."
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,18 +20,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
-
-from benchmarks.home import Home, stop
+from benchmarks.home import Home, home_with_kafka, say, stop
 from benchmarks.soak.gaps import Gaps
 from benchmarks.soak.quantities import QUANTITIES
 from benchmarks.soak.sampler import Sample, Sampler
 from benchmarks.soak.table import table, trends, write_json
 from benchmarks.soak.told import LogFollower
-from control.broker import EmbeddedBroker
 from schemas.errors import TowerError
-from schemas.kafka import admin_config
-from schemas.topics import ensure_topics
 
 DAYS = 20.0
 LONGEST_DAYS = 9.0
@@ -45,6 +40,7 @@ SETTINGS = {
     "pipeline.export_interval": "10s",
 }
 """So short that all of them pass within the run; the rolling windows of seven days still have all their hours."""
+KAFKA_BYTES = 256 << 20
 EVERY_S = 3.0
 _HALF_MINUTE = 10
 
@@ -54,10 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     with (
         tempfile.TemporaryDirectory(prefix="tower-soak-") as folder,
-        EmbeddedBroker(Path(folder) / "kafka", report=_say) as kafka,
+        home_with_kafka(Path(folder), SETTINGS, retention_bytes=KAFKA_BYTES) as home,
     ):
-        ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions, retention_bytes=256 << 20)
-        samples = _soak(Home(Path(folder) / "home", kafka, SETTINGS), options.minutes, options.rate, options.seed)
+        samples = _soak(home, options.minutes, options.rate, options.seed)
     warm_up_s = options.minutes * 60 * LONGEST_DAYS / DAYS
     found = trends(samples, warm_up_s)
     print(f"\n{DAYS:g} days in {options.minutes:g} minutes, {options.rate:g} events/s; warm-up {warm_up_s / 60:.0f} minutes\n")
@@ -84,7 +79,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _soak(home: Home, minutes: float, rate: float, seed: int) -> list[Sample]:
     """Run the load on a pipeline to its end, and return the samples. Raises TowerError when either of them ends before."""
-    home.folder.mkdir(parents=True)
     log = home.folder / "pipeline.txt"
     gaps = Gaps(home.kafka)
     pipeline = home.start("pipeline", log=log)
@@ -108,7 +102,7 @@ def _soak(home: Home, minutes: float, rate: float, seed: int) -> list[Sample]:
         for name, process, file in (("pipeline", pipeline, log), ("load generator", load, home.folder / "load.txt")):
             if process.poll():
                 raise TowerError(f"the {name} ended with {process.returncode}: {file.read_text().strip().splitlines()[-1:]}")
-        _say((home.folder / "load.txt").read_text().strip().splitlines()[-1])
+        say((home.folder / "load.txt").read_text().strip().splitlines()[-1])
     finally:
         gaps.close()
         if pipeline.poll() is None:
@@ -128,11 +122,7 @@ class _Progress:
         if self._seen % _HALF_MINUTE == 1:
             shown = ("pipeline_rss", "shards", "publisher", "duckdb", "lake", "lake_files", "lag", "pending", "gap")
             values = ", ".join(f"{key} {QUANTITIES[key].shown(sample.values[key])}" for key in shown)
-            _say(f"{sample.at_s:5.0f} s, {sample.event_time or 'nothing told yet'}: {values}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+            say(f"{sample.at_s:5.0f} s, {sample.event_time or 'nothing told yet'}: {values}")
 
 
 if __name__ == "__main__":
