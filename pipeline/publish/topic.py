@@ -14,6 +14,8 @@ from schemas.topics import LARGEST_DEAD_LETTER_BYTES
 
 log = logging.getLogger("tower.pipeline")
 _WAIT_S = 1.0
+_TOLD_AFTER_S = 5.0
+_TOLD_EVERY_S = 30.0
 _LARGE = {"message.max.bytes": LARGEST_DEAD_LETTER_BYTES}
 Header = tuple[str, str | bytes | None]
 KeepWaiting = Callable[[], bool]
@@ -30,12 +32,14 @@ class AcknowledgedProducer:
         self._producer = Producer({**producer_config(kafka), "message.timeout.ms": 0, "queue.buffering.max.messages": 1_000_000, **_LARGE})
         self._keep_waiting = keep_waiting
         self._failed: list[str] = []
+        self._tell_at_s = 0.0
         self.offsets: dict[int, int] = {}
         """For each partition the offset after the last acknowledged message."""
 
     def send(self, topic: str, messages: Iterable[tuple[bytes | None, bytes | None, list[Header] | None]]) -> None:
         """Send (key, value, headers) and wait for all acknowledgements."""
         produce = self._producer.produce
+        self._tell_at_s = time.monotonic() + _TOLD_AFTER_S
         for key, value, headers in messages:
             while True:
                 try:
@@ -43,18 +47,21 @@ class AcknowledgedProducer:
                     break
                 except BufferError:
                     self._producer.poll(0.1)
-        waited = time.monotonic()
+                    self._judge_waiting(topic)
         while self._producer.flush(_WAIT_S):
-            if not self._keep_waiting():
-                raise BrokerUnavailable(
-                    f"{len(self._producer)} messages to {topic} were not acknowledged", "they are sent again at the next start"
-                )
-            if time.monotonic() - waited > 5:
-                waited = time.monotonic()
-                log.warning("Kafka does not acknowledge messages to %s; waiting for it", topic)
+            self._judge_waiting(topic)
         if self._failed:
             reason, self._failed = self._failed[0], []
             raise BrokerUnavailable(f"Kafka refused messages to {topic}: {reason}", "check the topic's settings with ./tower doctor")
+
+    def _judge_waiting(self, topic: str) -> None:
+        if not self._keep_waiting():
+            raise BrokerUnavailable(
+                f"{len(self._producer)} messages to {topic} were not acknowledged", "they are sent again at the next start"
+            )
+        if time.monotonic() > self._tell_at_s:
+            self._tell_at_s = time.monotonic() + _TOLD_EVERY_S
+            log.warning("Kafka does not acknowledge messages to %s; waiting for it", topic)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

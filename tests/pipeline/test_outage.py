@@ -6,6 +6,9 @@ import pytest
 from confluent_kafka import KafkaError
 
 from pipeline.outage import OutageLog
+from pipeline.publish.topic import AcknowledgedProducer
+from schemas.errors import BrokerUnavailable
+from schemas.kafka import KafkaSettings
 
 AWAY = KafkaError(KafkaError._ALL_BROKERS_DOWN)
 
@@ -41,3 +44,10 @@ def test_a_second_outage_soon_after_the_first_is_told_too(caplog: pytest.LogCapt
     assert len(caplog.records) == 3
     outage.heard()
     assert [record.message.split(" (")[0] for record in caplog.records[2:]] == ["Kafka does not answer", "Kafka answers again, after 3.0 s"]
+
+
+def test_messages_that_do_not_fit_into_memory_do_not_hold_up_the_end() -> None:
+    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1", options={"queue.buffering.max.kbytes": "1"})
+    producer = AcknowledgedProducer(nowhere, keep_waiting=lambda: False)
+    with pytest.raises(BrokerUnavailable, match="1 messages to a were not acknowledged - they are sent again"):
+        producer.send("a", [(None, bytes(1000), None)] * 2)
