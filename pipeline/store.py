@@ -18,6 +18,7 @@ from schemas.errors import HomeInUse, TowerError
 _CACHE_BYTES = 16 << 20
 _UNWRITTEN_BYTES = 48 << 20
 """Both are for all families of a store together: by default each family would have its own."""
+_ANEW = "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds"
 
 
 class Batch:
@@ -71,7 +72,7 @@ class Store:
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
             if "lock file" in str(error).lower() or "lock hold by" in str(error).lower():
                 raise HomeInUse(f"{folder} is in use by another process", "stop the other pipeline, or set TOWER_HOME") from error
-            raise TowerError(f"{folder} cannot be opened: {error}", "run ./tower doctor; if the disk is full, free some space") from error
+            raise _told(f"{folder} cannot be opened", error, "run ./tower doctor; if the disk is full, free some space") from error
         self._families = {name: self._database.get_column_family(name) for name in families}
 
     def batch(self) -> Batch:
@@ -83,8 +84,8 @@ class Store:
         try:
             self._database.write(batch.raw)
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
-            raise TowerError(
-                f"{self.folder} cannot be written: {error}", "free disk space and start again: it goes on from what is stored"
+            raise _told(
+                f"{self.folder} cannot be written", error, "free disk space and start again: it goes on from what is stored"
             ) from error
 
     def get(self, family: str, key: bytes) -> bytes | None:
@@ -118,15 +119,17 @@ class Store:
         try:
             yield
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
-            raise TowerError(
-                f"{self.folder} cannot be read: {error}",
-                "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds",
-            ) from error
+            raise _told(f"{self.folder} cannot be read", error, _ANEW) from error
 
     def close(self) -> None:
         """Write out what is in memory, and let go of the folder."""
         self._families.clear()
         self._database.close()
+
+
+def _told(what: str, error: Exception, mend: str) -> TowerError:
+    """Return the error for what RocksDB reports; `mend` is for all but a damaged file, which any call may come upon."""
+    return TowerError(f"{what}: {error}", _ANEW if "corrupt" in str(error).lower() else mend)
 
 
 def _options(cache: Cache) -> Options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -45,3 +46,13 @@ def test_values_in_a_damaged_block_are_an_error_with_its_mend(damaged: Store) ->
         damaged.get_all("rows", KEYS)
     with pytest.raises(TowerError, match="cannot be read: Corruption"):
         _ = [damaged.get("rows", key) for key in KEYS]
+
+
+def test_a_store_that_cannot_be_opened_for_a_damaged_file_says_the_same_mend(tmp_path: Path) -> None:
+    _stored(tmp_path, [bytes(100)] * len(KEYS))
+    newest = max(tmp_path.glob("*.sst"), key=lambda file: file.stat().st_size)
+    with newest.open("r+b") as opened:
+        opened.seek(-16, os.SEEK_END)
+        opened.write(bytes(16))
+    with pytest.raises(TowerError, match=r"cannot be opened: Corruption.* - put back a copy"):
+        Store(tmp_path, ("rows",))
