@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from control.cli import main
+from control.commands import doctor
 from control.console import Console
 from control.interruption import Interruption
 from control.supervisor import deferring
@@ -52,6 +54,21 @@ def test_a_signal_whose_exception_gets_lost_is_seen_at_the_next_look() -> None:
     del fragile
     with pytest.raises(KeyboardInterrupt):
         interruption.check()
+
+
+def test_a_library_that_makes_an_error_of_its_own_of_a_signal_hides_it_from_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(options: object, call: object) -> int:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("half imported") from None
+        return 0
+
+    monkeypatch.setattr(doctor, "run", run)
+    assert main(["doctor"], {}) == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_what_was_started_to_ignore_ctrl_c_goes_on_ignoring_it() -> None:
