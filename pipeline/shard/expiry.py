@@ -48,17 +48,6 @@ def expires_at(records: Records, horizon_ms: Ints) -> Ints:
     return due
 
 
-def note(batch: Batch, sequence: int, hashes: Hashes, due: Ints, *, suffix: bytes = b"") -> None:
-    """Note when the records of this commit expire."""
-    if not len(due):
-        return  # NumPy splits nothing into one part
-    hour = due // HOUR_MS + 1
-    order = np.argsort(hour, kind="stable")
-    hours, starts = np.unique(hour[order], return_index=True)
-    for value, rows in zip(hours.tolist(), np.split(order, starts[1:]), strict=True):
-        batch.put(EXPIRY, value.to_bytes(8, "big") + sequence.to_bytes(8, "big") + suffix, hashes[rows].astype(">u8").tobytes())
-
-
 def noted_ids(store: Store) -> SeenIds:
     """Return the ids of all records, from the notes: each record is in one."""
     seen = SeenIds()
@@ -68,33 +57,59 @@ def noted_ids(store: Store) -> SeenIds:
     return seen
 
 
-def expire(store: Store, batch: Batch, sequence: int, now: int, horizon_ms: Ints, *, ids_at_once: int = IDS_AT_ONCE) -> Expired | None:
-    """Drop what is due at event time `now`; of that the oldest notes, until they hold `ids_at_once`."""
-    end = (now // HOUR_MS + 1).to_bytes(8, "big") if now > 0 else bytes(8)
-    notes: list[bytes] = []
-    data = bytearray()
-    for key, value in store.scan(EXPIRY, end=end):
-        notes.append(key)
-        data += value
-        if len(data) >= ids_at_once * KEY_BYTES:
-            break
-    if not notes:
-        return None
-    noted = bytes(data)
-    keys = sorted({noted[start : start + KEY_BYTES] for start in range(0, len(noted), KEY_BYTES)})
-    records = unpack(store.get_all(RECORDS, keys))
-    due = expires_at(records, horizon_ms)
-    known = records["flags"] != 0
-    is_gone = known & (due < now)
-    gone_keys = [key for key, gone in zip(keys, is_gone.tolist(), strict=True) if gone]
-    batch.delete_all(RECORDS, gone_keys)
-    batch.delete_all(EXPIRY, notes)
-    # Used again since, or the configured horizon has become longer: without a note the record would stay for ever.
-    later = np.flatnonzero(known & ~is_gone)
-    if len(later):
-        hashes = np.frombuffer(b"".join([keys[row] for row in later.tolist()]), dtype=">u8").astype(np.uint64).reshape(-1, 2)
-        note(batch, sequence, hashes, due[later], suffix=_NOTED_AGAIN)
-    gone = records[is_gone]
-    alone = gone[(gone["flags"] & r.HAS_PREDICTION) == 0]
-    at = r.newest_outcome(alone)
-    return Expired(frozenset(gone_keys), len(gone) - len(alone), alone["profile"].astype(np.int64), at.astype(np.int64))
+class ExpiryNotes:
+    """The notes of a store: which records may be due at which hour.
+
+    It remembers from which key on there are any. A scan from the beginning would step over all that were dropped until they are
+    compacted: of one hour these are 25 000, and cost each commit 2.6 ms.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._first = b""
+
+    def add(self, batch: Batch, sequence: int, hashes: Hashes, due: Ints, *, suffix: bytes = b"") -> None:
+        """Note when the records of this commit expire."""
+        if not len(due):
+            return  # NumPy splits nothing into one part
+        hour = due // HOUR_MS + 1
+        order = np.argsort(hour, kind="stable")
+        hours, starts = np.unique(hour[order], return_index=True)
+        for value, rows in zip(hours.tolist(), np.split(order, starts[1:]), strict=True):
+            key = value.to_bytes(8, "big") + sequence.to_bytes(8, "big") + suffix
+            batch.put(EXPIRY, key, hashes[rows].astype(">u8").tobytes())
+            self._first = min(self._first, key)
+
+    def expire(self, batch: Batch, sequence: int, now: int, horizon_ms: Ints, *, ids_at_once: int = IDS_AT_ONCE) -> Expired | None:
+        """Drop what is due at event time `now`; of that the oldest notes, until they hold `ids_at_once`."""
+        end = (now // HOUR_MS + 1).to_bytes(8, "big") if now > 0 else bytes(8)
+        notes: list[bytes] = []
+        data = bytearray()
+        for key, value in self._store.scan(EXPIRY, self._first, end):
+            notes.append(key)
+            data += value
+            if len(data) >= ids_at_once * KEY_BYTES:
+                self._first = key
+                break
+        else:
+            self._first = max(self._first, end)
+        if not notes:
+            return None
+        noted = bytes(data)
+        keys = sorted({noted[start : start + KEY_BYTES] for start in range(0, len(noted), KEY_BYTES)})
+        records = unpack(self._store.get_all(RECORDS, keys))
+        due = expires_at(records, horizon_ms)
+        known = records["flags"] != 0
+        is_gone = known & (due < now)
+        gone_keys = [key for key, gone in zip(keys, is_gone.tolist(), strict=True) if gone]
+        batch.delete_all(RECORDS, gone_keys)
+        batch.delete_all(EXPIRY, notes)
+        # Used again since, or the configured horizon has become longer: without a note the record would stay for ever.
+        later = np.flatnonzero(known & ~is_gone)
+        if len(later):
+            hashes = np.frombuffer(b"".join([keys[row] for row in later.tolist()]), dtype=">u8").astype(np.uint64).reshape(-1, 2)
+            self.add(batch, sequence, hashes, due[later], suffix=_NOTED_AGAIN)
+        gone = records[is_gone]
+        alone = gone[(gone["flags"] & r.HAS_PREDICTION) == 0]
+        at = r.newest_outcome(alone)
+        return Expired(frozenset(gone_keys), len(gone) - len(alone), alone["profile"].astype(np.int64), at.astype(np.int64))

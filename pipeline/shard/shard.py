@@ -23,7 +23,7 @@ from pipeline.shard import records as r
 from pipeline.shard.admissions import Admissions, OwnAdmissions
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
 from pipeline.shard.expand import expand, late_cells
-from pipeline.shard.expiry import Expired, expire, expires_at, note, noted_ids, record_keys
+from pipeline.shard.expiry import Expired, ExpiryNotes, expires_at, noted_ids, record_keys
 from pipeline.shard.join import Joined, distinct_ids, join
 from pipeline.shard.names import NameTables
 from pipeline.shard.records import Records, pack, unpack
@@ -69,6 +69,7 @@ class Shard:
         self._names = NameTables(settings.limits, self._admissions)
         self._state.load_names(self._names)
         self._seen = noted_ids(self._state.store)
+        self._notes = ExpiryNotes(self._state.store)
         self._watermark = self._stored_watermark(PREDICTIONS, partitions)
         self._outcome_times = self._stored_watermark(OUTCOMES, partitions)
         self._counts: Counter[str] = Counter()
@@ -197,7 +198,7 @@ class Shard:
         batch.put_all(RECORDS, [keys[row] for row in changed.tolist()], pack(after))
         noted = self._new_or_waiting(joined, changed)
         due = expires_at(joined.after[noted], self._horizon_ms)
-        note(batch, self._state.sequence, ids.hash[noted], due)
+        self._notes.add(batch, self._state.sequence, ids.hash[noted], due)
         self._seen.add(ids.hash[noted], int(due.max(initial=BEGINNING)))
         deltas = outcome_deltas(joined.before[changed], after, self._task, self._class_ids)
         parts = self._unmatched_in_commit(joined, outcomes)
@@ -220,7 +221,7 @@ class Shard:
         now = self._watermark.value
         if self._outcome_times.partitions and (slowest := self._outcome_times.slowest) is not None:
             now = min(now, slowest)
-        expired = expire(self._state.store, batch, self._state.sequence, now, self._horizon_ms)
+        expired = self._notes.expire(batch, self._state.sequence, now, self._horizon_ms)
         if expired is not None:
             self._seen.forget(now)
             self._counts["expired predictions"] += expired.predictions

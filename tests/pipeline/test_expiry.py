@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.cells import Kind
 from pipeline.settings import ModelSettings
-from pipeline.shard.expiry import expire
+from pipeline.shard.expiry import ExpiryNotes
 from pipeline.shard.state import EXPIRY, RECORDS
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, outcome, prediction
@@ -145,12 +145,23 @@ def test_a_horizon_that_is_made_longer_holds_for_what_is_there_already(tmp_path:
 def test_expiry_takes_a_bounded_part_at_a_time_oldest_first(shard: OneShard) -> None:
     shard.played(PREDICTIONS, *(served(number, START + number * HOUR) for number in range(30)))
     store, left = shard.shard._state.store, []
+    notes = ExpiryNotes(store)
     for sequence in range(4):
         batch = store.batch()
-        expire(store, batch, sequence, START + 100 * HOUR, shard.shard._horizon_ms, ids_at_once=10)
+        notes.expire(batch, sequence, START + 100 * HOUR, shard.shard._horizon_ms, ids_at_once=10)
         store.write(batch)
         left.append((stored(shard), stored(shard, EXPIRY)))
     assert left == [(20, 20), (10, 10), (0, 0), (0, 0)]
+
+
+def test_what_is_read_when_its_hour_has_long_passed_expires_too(shard: OneShard) -> None:
+    shard.played(PREDICTIONS, *(served(number, START) for number in range(5)))
+    shard.advance(START + 50 * HOUR, commits=2)
+    assert stored(shard, EXPIRY) == 0
+    shard.played(PREDICTIONS, served(9, START + HOUR))
+    assert (stored(shard), stored(shard, EXPIRY)) == (1, 1)
+    shard.advance(START + 51 * HOUR, commits=2)
+    assert (stored(shard), stored(shard, EXPIRY)) == (0, 0)
 
 
 def test_a_log_whose_times_are_mixed_expires_as_fast_as_it_comes(shard: OneShard) -> None:
