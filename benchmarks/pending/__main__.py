@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             few = _hold(home, kinds, 2 * (options.traffic // OUTCOME_EVERY), options)
         with home_with_kafka(Path(folder) / "all", SETTINGS, retention_bytes=KAFKA_BYTES) as home:
             everything = _hold(home, kinds, options.predictions, options)
-            expiry = expire_all(home, options.rate, options.predictions + options.traffic)
+            expiry = expire_all(home, options.rate, options.predictions + options.traffic, options.minutes * 60)
     found = Found(few, everything, expiry)
     _print(found)
     if options.json is not None:
@@ -132,6 +132,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--predictions", type=int, default=10_000_000, help="how many wait (default 10000000)")
     parser.add_argument("--traffic", type=int, default=600_000, help="predictions of the ordinary traffic; a third as many outcomes")
     parser.add_argument("--rate", type=float, default=10_000, help="events per second while all expire (default 10000)")
+    parser.add_argument("--minutes", type=float, default=20, help="how long all may take to expire (default 20)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     options = parser.parse_args(arguments)
@@ -146,6 +147,7 @@ def _hold(home: Home, kinds: Templates, predictions: int, options: argparse.Name
     records = send(home.kafka, waiting(kinds, WAITS, predictions, start, end), options.seed)
     held = _step(f"{predictions:,} that wait", home, records)
     bytes_each = disk(home.folder).shards / predictions
+    say(f"{bytes_each:.0f} bytes of disk each")
     drawn = np.random.default_rng(options.seed).permutation(predictions)[: 2 * (options.traffic // OUTCOME_EVERY)]
     first, second = np.array_split(drawn, 2)
     labelled = outcomes(kinds, WAITS, first.tolist(), end + 1_000)

@@ -13,7 +13,6 @@ from benchmarks.soak.told import LogFollower
 from schemas.errors import TowerError
 
 _LOOK_S = 0.2
-_LONGEST_S = 1_200.0
 _SETTLE_S = 5.0
 
 
@@ -35,11 +34,11 @@ class Expiry:
     load: float
 
 
-def expire_all(home: Home, rate: float, wanted: int) -> Expiry:
+def expire_all(home: Home, rate: float, wanted: int, longest_s: float) -> Expiry:
     """Run the pipeline with a load of `rate` events/s of this very hour until `wanted` predictions have expired.
 
-    What Kafka holds now has been taken. Seconds are counted from the first message on the results topic. It is given up after 20 minutes.
-    Raises TowerError when something ends before.
+    What Kafka holds now has been taken. Seconds are counted from the first message on the results topic. It is given up after
+    `longest_s`. Raises TowerError when something ends before.
     """
     taken, log = home.events_held(), home.folder / "expiring.txt"
     gaps = Gaps(home.kafka)
@@ -48,7 +47,7 @@ def expire_all(home: Home, rate: float, wanted: int) -> Expiry:
     try:
         load = home.start("loadgen", "flood", f"--rate={rate:g}", log=home.folder / "load.txt")
         try:
-            return _watch(pipeline, load, follower, gaps, wanted, rate)
+            return _watch(pipeline, load, follower, gaps, wanted, rate, longest_s)
         finally:
             if load.poll() is None:
                 stop(load)
@@ -58,10 +57,12 @@ def expire_all(home: Home, rate: float, wanted: int) -> Expiry:
             stop(pipeline)
 
 
-def _watch(pipeline: Popen[bytes], load: Popen[bytes], follower: LogFollower, gaps: Gaps, wanted: int, rate: float) -> Expiry:
+def _watch(
+    pipeline: Popen[bytes], load: Popen[bytes], follower: LogFollower, gaps: Gaps, wanted: int, rate: float, longest_s: float
+) -> Expiry:
     begun, longest, lag, rss, anonymous = time.monotonic(), 0.0, 0, 0, 0
     first, expired = None, 0
-    while expired < wanted and time.monotonic() - begun < _LONGEST_S:
+    while expired < wanted and time.monotonic() - begun < longest_s:
         for name, process in (("pipeline", pipeline), ("load generator", load)):
             if process.poll() is not None:
                 raise TowerError(f"the {name} ended with {process.returncode}")
