@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas
 
 from pipeline.cells import Floats, Ints, Keys, Kind, cell_kind
+from pipeline.store import items_bytes
 from schemas.metrics import ROLLING, TUMBLING, WINDOW_LENGTH_MS
 
 WINDOWS = (*TUMBLING, ROLLING)
@@ -59,8 +60,7 @@ def pane_scope(ids: Keys) -> Ints:
 
 def key_bytes(ids: Keys) -> list[bytes]:
     """Return ids as 8 big-endian bytes each, so that their order on disk is their order."""
-    data = ids.astype(">u8").tobytes()
-    return [data[start : start + 8] for start in range(0, len(data), 8)]
+    return items_bytes(ids.astype(">u8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Cells:
         return len(self.pane)
 
 
+Coded = tuple[Keys, Ints]
+"""A column as its distinct values, ascending, and for each row the position of its value there."""
 NO_CELLS = Cells(np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.uint64), np.zeros(0))
 
 
@@ -85,11 +87,15 @@ def summed(pane: Keys, cell: Keys, value: Floats) -> Cells:
     """
     if not len(pane):
         return NO_CELLS
-    panes, pane_code = _coded(pane)
-    cells, cell_code = _coded(cell)
+    return summed_codes(coded(pane), coded(cell), value)
+
+
+def summed_codes(pane: Coded, cell: Coded, value: Floats) -> Cells:
+    """Return `summed` of columns that are coded already."""
+    (panes, pane_code), (cells, cell_code) = pane, cell
     group = pane_code * len(cells) + cell_code
     takes_larger = cell_kind(cells) == _KIND_THAT_TAKES_THE_LARGER
-    if len(panes) * len(cells) <= _DENSE * len(pane):
+    if len(panes) * len(cells) <= _DENSE * len(value):
         groups, total = _dense_groups(group, value, len(panes) * len(cells), takes_larger[cell_code])
     else:
         groups, total = _sorted_groups(group, value, takes_larger)
@@ -103,7 +109,7 @@ def merge(parts: Sequence[Cells]) -> Cells:
     return summed(*(np.concatenate([getattr(part, name) for part in parts]) for name in Cells.__slots__))
 
 
-def _coded(values: Keys) -> tuple[Keys, Ints]:
+def coded(values: Keys) -> Coded:
     """Return the distinct values, ascending, and for each value its position there; hashing is five times faster than sorting here."""
     codes, distinct = pandas.factorize(values)
     order = np.argsort(distinct)

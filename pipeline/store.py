@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 from schemas.errors import HomeInUse, TowerError
@@ -19,6 +21,15 @@ _CACHE_BYTES = 16 << 20
 _UNWRITTEN_BYTES = 48 << 20
 """Both are for all families of a store together: by default each family would have its own."""
 _ANEW = "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds"
+_FIRST_COMPRESSED_LEVEL = 2
+_FILES_BEFORE_COMPACTION = 8
+
+
+def items_bytes(items: npt.NDArray[Any]) -> list[bytes]:
+    """Return the bytes of each item of an array of one dimension, or of each row of one of two."""
+    rows = np.ascontiguousarray(items)
+    found: list[bytes] = rows.view(f"V{rows.itemsize * rows[:1].size}").ravel().tolist() if rows.size else []
+    return found
 
 
 class Batch:
@@ -34,9 +45,10 @@ class Batch:
 
     def put_all(self, family: str, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         """Store many values; ascending keys are the fastest."""
-        put, handle = self._batch.put, self._handles[family]
+        batch = self._batch
+        batch.set_default_column_family(self._handles[family])
         for key, value in zip(keys, values, strict=True):
-            put(key, value, handle)
+            batch[key] = value  # half the time of `put`
 
     def delete_all(self, family: str, keys: Sequence[bytes]) -> None:
         """Forget many keys."""
@@ -140,7 +152,10 @@ def _options(cache: Cache) -> Options:
     table.set_bloom_filter(10, False)
     table.set_block_cache(cache)
     options.set_block_based_table_factory(table)
+    # What lies in the first levels is soon written again: to compress it costs more than the space is worth.
     options.set_compression_type(DBCompressionType.lz4())
+    options.set_min_level_to_compress(_FIRST_COMPRESSED_LEVEL)
+    options.set_level_zero_file_num_compaction_trigger(_FILES_BEFORE_COMPACTION)
     options.set_write_buffer_size(16 << 20)
     options.set_max_write_buffer_number(3)
     options.set_db_write_buffer_size(_UNWRITTEN_BYTES)

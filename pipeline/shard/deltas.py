@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas
 
-from pipeline.cells import Floats, Ints, Keys, Kind, cell_keys, latency_buckets
+from pipeline.cells import FIELD_BITS, Floats, Ints, Keys, Kind, cell_keys, latency_buckets
 from pipeline.exact import limbs
+from pipeline.panes import START_BITS, START_UNIT_MS
 from pipeline.shard import records as r
 from pipeline.shard.records import Records
 from pipeline.shard.rows import NO_KEY_SET, PredictionRows
@@ -41,13 +43,31 @@ def concatenated(parts: list[Delta]) -> Delta:
 
 
 def prediction_deltas(rows: PredictionRows, counted: Ints, repeated: Ints) -> list[Delta]:
-    """Return what predictions add: those that count, and those that are repeats."""
+    """Return what predictions add: those that count, and those that are repeats; summed by profile and shortest window."""
+    slot_of, slots = pandas.factorize((rows.profile << START_BITS) | (rows.created_at // START_UNIT_MS))
+    profile, start = slots >> START_BITS, (slots & ((1 << START_BITS) - 1)) * START_UNIT_MS
     is_counted = np.zeros(len(rows), dtype=bool)
     is_counted[counted] = True
 
-    def cells(at: Ints, kind: Kind, a: Ints | int = 0, value: Floats | None = None) -> Delta:
-        keys = np.broadcast_to(cell_keys(kind, a), at.shape)
-        return Delta(rows.profile[at], rows.created_at[at], keys, np.ones(len(at)) if value is None else value)
+    def one(at: Ints, kind: Kind, value: Floats | None = None) -> Delta:
+        """Sum a cell that has no parts: one a slot."""
+        slot = slot_of[at]
+        total = np.bincount(slot, value, len(slots)).astype(np.float64)
+        found = np.flatnonzero(np.bincount(slot, minlength=len(slots)))
+        return Delta(profile[found], start[found], np.broadcast_to(cell_keys(kind), found.shape), total[found])
+
+    def counts(at: Ints, kind: Kind, a: Ints) -> Delta:
+        """Count by the cell's first part."""
+        code_of, found = pandas.factorize((slot_of[at] << FIELD_BITS) | a)
+        slot = found >> FIELD_BITS
+        return Delta(profile[slot], start[slot], cell_keys(kind, found & ((1 << FIELD_BITS) - 1)), np.bincount(code_of).astype(np.float64))
+
+    def largest(at: Ints, kind: Kind, value: Floats) -> Delta:
+        slot = slot_of[at]
+        most = np.full(len(slots), -np.inf)
+        np.maximum.at(most, slot, value)
+        found = np.flatnonzero(most > -np.inf)
+        return Delta(profile[found], start[found], np.broadcast_to(cell_keys(kind), found.shape), most[found])
 
     whole = counted[rows.key_set[counted] != NO_KEY_SET]
     apart = counted[rows.key_set[counted] == NO_KEY_SET]
@@ -56,15 +76,15 @@ def prediction_deltas(rows: PredictionRows, counted: Ints, repeated: Ints) -> li
     null = is_counted[rows.null_row]
     sent = is_counted[rows.sent_row]
     parts = [
-        cells(whole, Kind.KEYS, rows.key_set[whole]),
-        cells(apart, Kind.KEYS, 0),
-        cells(rows.sent_row[sent], Kind.SENT, rows.sent_feature[sent]),
-        cells(rows.null_row[null], Kind.NULL, rows.null_feature[null]),
-        cells(counted[rows.error[counted]], Kind.ERROR),
-        cells(timed, Kind.LATENCY, latency_buckets(latency)),
-        cells(timed, Kind.LATENCY_SUM, 0, latency),
-        cells(timed, Kind.LATENCY_MAX, 0, latency),
-        cells(repeated, Kind.DUPLICATE),
+        counts(whole, Kind.KEYS, rows.key_set[whole]),
+        one(apart, Kind.KEYS),
+        counts(rows.sent_row[sent], Kind.SENT, rows.sent_feature[sent]),
+        counts(rows.null_row[null], Kind.NULL, rows.null_feature[null]),
+        one(counted[rows.error[counted]], Kind.ERROR),
+        counts(timed, Kind.LATENCY, latency_buckets(latency)),
+        one(timed, Kind.LATENCY_SUM, latency),
+        largest(timed, Kind.LATENCY_MAX, latency),
+        one(repeated, Kind.DUPLICATE),
     ]
     return [part for part in parts if len(part)]
 

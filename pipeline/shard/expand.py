@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.cells import Floats, Ints, Keys, Kind, cell_keys
-from pipeline.panes import LENGTH_MS, Cells, pane_ids, pane_scope, pane_start_ms, summed
+from pipeline.cells import Ints, Kind, cell_keys
+from pipeline.panes import LENGTH_MS, NO_CELLS, Cells, coded, merge, pane_ids, pane_scope, pane_start_ms, summed_codes
 from pipeline.shard.deltas import Delta
 from pipeline.shard.rows import PredictionRows
 from schemas.metrics import TUMBLING
@@ -24,15 +24,16 @@ def expand(delta: Delta, profile_scopes: Sequence[Ints], oldest_end: Sequence[in
     """
     finest = _finest_window(delta.created_at, oldest_end)
     result: list[Cells] = []
-    finer: Cells | None = None
+    finer = NO_CELLS
     for window in range(len(TUMBLING)):
         rows = np.flatnonzero(finest == window)
-        parts = [_scoped(delta, rows, window, profile_scopes)] if len(rows) else []
-        if finer is not None and len(finer):
-            parts.append(_coarser(finer, window))
-        finer = summed(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else None
-        if finer is not None:
-            result.append(_kept(finer, window, oldest_end[window]))
+        coarser = _coarser(finer, window)
+        finer = (
+            merge([_scoped(delta, rows, window, profile_scopes), coarser])
+            if len(rows) and len(coarser)
+            else (_scoped(delta, rows, window, profile_scopes) if len(rows) else coarser)
+        )
+        result.append(_kept(finer, window, oldest_end[window]))
     return result
 
 
@@ -47,7 +48,7 @@ def late_cells(
         late = np.flatnonzero((end + lateness_ms <= watermark) & (end > oldest_end[window]))
         if len(late):
             ones = Delta(profile[late], created_at[late], np.broadcast_to(cell_keys(Kind.LATE), late.shape), np.ones(len(late)))
-            result.append(summed(*_scoped(ones, np.arange(len(late)), window, profile_scopes)))
+            result.append(_scoped(ones, np.arange(len(late)), window, profile_scopes))
     return result
 
 
@@ -60,26 +61,29 @@ def _finest_window(created_at: Ints, oldest_end: Sequence[int]) -> Ints:
     return finest
 
 
-def _scoped(delta: Delta, rows: Ints, window: int, profile_scopes: Sequence[Ints]) -> tuple[Keys, Keys, Floats]:
-    """Return the cells of `rows` once for every scope of their profile."""
+def _scoped(delta: Delta, rows: Ints, window: int, profile_scopes: Sequence[Ints]) -> Cells:
+    """Return the cells of `rows`, counted once for every scope of their profile."""
     length = int(LENGTH_MS[window])
-    created_at, profile = delta.created_at[rows], delta.profile[rows]
-    start = created_at - created_at % length
-    by_profile = _summed_by_profile(profile, start, delta.cell[rows], delta.value[rows])
-    profile, start, cell, value = by_profile
-    counts = np.array([len(scopes) for scopes in profile_scopes], dtype=np.int64)
-    first = np.cumsum(counts) - counts
-    repeats = counts[profile]
-    row = np.repeat(np.arange(len(profile)), repeats)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    scope = np.concatenate(profile_scopes)[first[profile][row] + within]
-    return pane_ids(window, start[row], scope), cell[row], value[row]
+    created_at = delta.created_at[rows]
+    # A pane id with the profile in the place of the scope: what is looked up for each of these is not looked up for each row.
+    slots, slot_of = coded(pane_ids(window, created_at - created_at % length, delta.profile[rows]))
+    profile = pane_scope(slots)
+    scopes = np.array([len(of) for of in profile_scopes], dtype=np.int64)
+    scope = np.concatenate(profile_scopes)[_ranges((np.cumsum(scopes) - scopes)[profile], scopes[profile])]
+    panes, pane_of = coded(pane_ids(window, np.repeat(pane_start_ms(slots), scopes[profile]), scope))
+    cells, cell_of = coded(delta.cell[rows])
+    copies = scopes[profile]
+    first = np.cumsum(copies) - copies
+    row = np.repeat(np.arange(len(rows)), copies[slot_of])
+    pane = pane_of[_ranges(first[slot_of], copies[slot_of])]
+    return summed_codes((panes, pane), (cells, cell_of[row]), delta.value[rows][row])
 
 
-def _summed_by_profile(profile: Ints, start: Ints, cell: Keys, value: Floats) -> tuple[Ints, Ints, Keys, Floats]:
-    """Sum first what shares profile, start and cell; a pane id with the profile in the place of the scope is the key."""
-    cells = summed(pane_ids(0, start, profile), cell, value)
-    return pane_scope(cells.pane), pane_start_ms(cells.pane), cells.cell, cells.value
+def _ranges(first: Ints, count: Ints) -> Ints:
+    """Return the numbers from each `first` on, `count` of each, one after the other."""
+    before = np.cumsum(count) - count
+    result: Ints = np.arange(count.sum()) + np.repeat(first - before, count)
+    return result
 
 
 def _kept(cells: Cells, window: int, oldest_end: int) -> Cells:
@@ -88,6 +92,12 @@ def _kept(cells: Cells, window: int, oldest_end: int) -> Cells:
     return cells if kept.all() else Cells(cells.pane[kept], cells.cell[kept], cells.value[kept])
 
 
-def _coarser(cells: Cells, window: int) -> tuple[Keys, Keys, Floats]:
-    start = pane_start_ms(cells.pane)
-    return pane_ids(window, start - start % LENGTH_MS[window], pane_scope(cells.pane)), cells.cell, cells.value
+def _coarser(cells: Cells, window: int) -> Cells:
+    """Return the cells of a window from those of a finer one."""
+    if not len(cells):
+        return NO_CELLS
+    starts = np.flatnonzero(np.append(True, cells.pane[1:] != cells.pane[:-1]))
+    pane = cells.pane[starts]
+    start = pane_start_ms(pane)
+    panes, pane_of = coded(pane_ids(window, start - start % LENGTH_MS[window], pane_scope(pane)))
+    return summed_codes((panes, np.repeat(pane_of, np.diff(np.append(starts, len(cells))))), coded(cells.cell), cells.value)

@@ -15,7 +15,7 @@ from pipeline.shard import records as r
 from pipeline.shard.records import Records, unpack
 from pipeline.shard.seen import SeenIds
 from pipeline.shard.state import EXPIRY, RECORDS
-from pipeline.store import Batch, Store
+from pipeline.store import Batch, Store, items_bytes
 
 HOUR_MS = 3_600_000
 KEY_BYTES = 16
@@ -37,8 +37,7 @@ class Expired:
 
 def record_keys(hashes: Hashes) -> list[bytes]:
     """Return the keys under which records are stored."""
-    data = hashes.astype(">u8").tobytes()
-    return [data[start : start + KEY_BYTES] for start in range(0, len(data), KEY_BYTES)]
+    return items_bytes(hashes.astype(">u8"))
 
 
 def expires_at(records: Records, horizon_ms: Ints) -> Ints:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.cells import Ints
+from pipeline.store import items_bytes
 
 HAS_PREDICTION = 1
 ANSWER_IS_FLOAT = 2
@@ -48,16 +49,12 @@ SHORT = np.dtype(_PREDICTION_FIELDS)
 RECORD = np.dtype(_PREDICTION_FIELDS + _OUTCOME_FIELDS)
 Records = npt.NDArray[np.void]
 """Structured array of RECORD."""
+_EMPTY = np.array((0, 0, 0, 0, NO_CLASS, np.nan, *(NEVER, 0, NO_CLASS, np.nan), *(NEVER, 0, 0), *(NEVER, 0, 0.0)), dtype=RECORD)
 
 
 def empty_records(count: int) -> Records:
     """Return records of which nothing is known yet."""
-    records = np.zeros(count, dtype=RECORD)
-    for field in ("label_at", "converted_at", "revenue_at"):
-        records[field] = NEVER
-    records["class"] = records["label_class"] = NO_CLASS
-    records["number"] = records["label_number"] = np.nan
-    return records
+    return np.full(count, _EMPTY)
 
 
 def newest_outcome(records: Records) -> Ints:
@@ -73,9 +70,8 @@ def unpack(values: Sequence[bytes | None]) -> Records:
     for stored in (SHORT, RECORD):
         rows = np.flatnonzero(lengths == stored.itemsize)
         if len(rows):
-            found = np.frombuffer(b"".join([value for row in rows.tolist() if (value := values[row])]), dtype=stored)
-            for field in stored.names or ():
-                records[field][rows] = found[field]
+            found = np.frombuffer(b"".join([value for row in rows.tolist() if (value := values[row])]), dtype=np.uint8)
+            _rows(records)[rows, : stored.itemsize] = found.reshape(-1, stored.itemsize)
     return records
 
 
@@ -83,21 +79,11 @@ def pack(records: Records) -> list[bytes]:
     """Return what to store for each record."""
     long = (records["flags"] & HAS_OUTCOME) != 0
     if not long.any():
-        return _slices(_shortened(records))
-    packed: list[bytes] = [b""] * len(records)
-    for rows, part in ((np.flatnonzero(~long), _shortened(records[~long])), (np.flatnonzero(long), records[long])):
-        for row, value in zip(rows.tolist(), _slices(part), strict=True):
-            packed[row] = value
-    return packed
+        return items_bytes(_rows(records)[:, : SHORT.itemsize])
+    shorts, longs = iter(items_bytes(_rows(records)[~long, : SHORT.itemsize])), iter(items_bytes(records[long]))
+    return [next(longs) if is_long else next(shorts) for is_long in long.tolist()]
 
 
-def _shortened(records: Records) -> Records:
-    short = np.empty(len(records), dtype=SHORT)
-    for field in SHORT.names or ():
-        short[field] = records[field]
-    return short
-
-
-def _slices(array: Records) -> list[bytes]:
-    size, data = array.dtype.itemsize, array.tobytes()
-    return [data[start : start + size] for start in range(0, len(data), size)]
+def _rows(records: Records) -> npt.NDArray[np.uint8]:
+    """Return the bytes of records, a row each: a short one is the beginning of a whole one."""
+    return records.view(np.uint8).reshape(len(records), RECORD.itemsize)

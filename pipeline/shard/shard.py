@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +196,7 @@ class Shard:
         joined = join(before, ids, predictions, outcomes, self._horizon_ms)
         changed = np.flatnonzero(joined.changed)
         after = joined.after[changed]
-        batch.put_all(RECORDS, [keys[row] for row in changed.tolist()], pack(after))
+        batch.put_all(RECORDS, list(compress(keys, joined.changed.tolist())), pack(after))
         noted = self._new_or_waiting(joined, changed)
         due = expires_at(joined.after[noted], self._horizon_ms)
         self._notes.add(batch, self._state.sequence, ids.hash[noted], due)
