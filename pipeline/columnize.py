@@ -19,8 +19,9 @@ import xxhash
 
 from pipeline.cells import Floats, Ints
 from pipeline.columns import ABSENT, Bools, Hashes, KeySet, Outcomes, Predictions, Profile
+from pipeline.decode import ReadPrediction, read_segments
 from pipeline.reasons import Rejection, expected
-from schemas.events import Outcome, Prediction, Scalar
+from schemas.events import Outcome, Scalar
 from schemas.limits import EXACT_BELOW
 
 Item = TypeVar("Item", bound=Hashable)
@@ -29,10 +30,9 @@ Source = TypeVar("Source", bound=Hashable)
 _CLASS_TYPES = {str, bool}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_FEATURES: dict[str, str | bool | int | float | None] = {}
-_NO_SEGMENTS: dict[str, str] = {}
 
 
-def predictions_of(events: Sequence[Prediction], offsets: Ints, *, text_length: int) -> Predictions:
+def predictions_of(events: Sequence[ReadPrediction], offsets: Ints, *, text_length: int) -> Predictions:
     """Return the columns of `events`. Raises Rejection for the first that breaks the contract."""
     models = [event.model for event in events]
     answers = [event.prediction for event in events]
@@ -182,18 +182,17 @@ class _Shape(NamedTuple):
     variant: tuple[str, str]
 
 
-def _shapes(events: Sequence[Prediction], features: Sequence[Collection[str]]) -> tuple[Ints, list[_Shape]]:
+def _shapes(events: Sequence[ReadPrediction], features: Sequence[Collection[str]]) -> tuple[Ints, list[_Shape]]:
     """Return for each event the position of its shape, and the distinct shapes: one look-up an event instead of three."""
     raws: list[tuple[Any, ...]] = [
-        (len(parts), event.model, event.model_version, event.variant, *parts, *parts.values(), *sent)
+        (event.model, event.model_version, event.variant, bytes(event.segments), *sent)
         for event, sent in zip(events, features, strict=True)
-        for parts in (event.segments or _NO_SEGMENTS,)
     ]
     position, distinct = _distinct(raws)
     shapes = []
-    for segments, model, version, variant, *rest in distinct:
-        end = 2 * segments
-        shapes.append(_Shape((model, version, *rest[:end]), (model, *rest[end:]), (model, variant or "")))
+    for model, version, variant, text, *sent in distinct:
+        segments = read_segments(text)
+        shapes.append(_Shape((model, version, *segments, *segments.values()), (model, *sent), (model, variant or "")))
     return position, shapes
 
 

@@ -15,7 +15,30 @@ import msgspec
 from pipeline.reasons import Rejection, explain
 from schemas.events import Outcome, Prediction
 
-Event = TypeVar("Event", Prediction, Outcome)
+
+class ReadPrediction(Prediction, gc=False):
+    """A prediction whose segments are still JSON: they repeat, and whoever needs them reads each distinct text once, by `read_segments`."""
+
+    segments: msgspec.Raw = msgspec.Raw()  # type: ignore[assignment]  # this one is only read, never taken for what it extends
+
+
+class _Segments(msgspec.Struct):
+    """A message of segments alone."""
+
+    segments: dict[str, str] | None
+
+
+Event = TypeVar("Event", ReadPrediction, Outcome)
+_decode_segments = msgspec.json.Decoder(_Segments).decode
+
+
+def read_segments(text: bytes) -> dict[str, str]:
+    """Return the segments of a `ReadPrediction`. Raises Rejection as for a whole message."""
+    message = b'{"segments":%b}' % (text or b"null")
+    try:
+        return _decode_segments(message).segments or {}
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise explain(message, error) from error
 
 
 @dataclass(frozen=True, slots=True)

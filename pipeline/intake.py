@@ -11,14 +11,14 @@ import numpy as np
 from pipeline.cells import Ints
 from pipeline.columnize import outcomes_of, predictions_of
 from pipeline.columns import Outcomes, Predictions, Progress
-from pipeline.decode import Decoder, Rejected
+from pipeline.decode import Decoder, ReadPrediction, Rejected
 from pipeline.reasons import Rejection
 from pipeline.settings import PipelineSettings
-from schemas.events import Outcome, Prediction
+from schemas.events import Outcome
 from schemas.limits import EARLIEST_MS
 from schemas.topics import PREDICTIONS
 
-Event = TypeVar("Event", Prediction, Outcome)
+Event = TypeVar("Event", ReadPrediction, Outcome)
 Columns = TypeVar("Columns", Predictions, Outcomes)
 
 
@@ -101,7 +101,7 @@ class EventReader:
         self._settings = settings
         self._clock = clock
         self._newest = newest
-        self._predictions = _Reader(Prediction, predictions_of, settings)
+        self._predictions = _Reader(ReadPrediction, predictions_of, settings)
         self._outcomes = _Reader(Outcome, outcomes_of, settings)
 
     def read(self, batch: RawBatch) -> Intake:

@@ -16,8 +16,9 @@ from loadgen.replay.mapping import ColumnMapping, map_columns
 from loadgen.replay.opening import content_digest
 from loadgen.replay.run import no_times, rows_of_table
 from pipeline.columnize import outcomes_of, predictions_of
+from pipeline.decode import ReadPrediction
 from schemas.errors import TowerError
-from schemas.events import Outcome, Prediction
+from schemas.events import Outcome
 from schemas.limits import TEXT_LENGTH, EventLimits
 
 JSON = dict[str, object]
@@ -43,7 +44,7 @@ def events_of(
     """Return the predictions and outcomes of a file as plain JSON, after the pipeline has accepted them all."""
     table = open_table(path)
     rows = list(rows_of_table(table, reading_of(path, map_columns(table.columns, asked or {}, features, no_times(table)), delay_ms)))
-    predictions = [msgspec.json.decode(row.prediction, type=Prediction) for row in rows]
+    predictions = [msgspec.json.decode(row.prediction, type=ReadPrediction) for row in rows]
     outcomes = [msgspec.json.decode(row.outcome, type=Outcome) for row in rows if row.outcome is not None]
     predictions_of(predictions, np.arange(len(predictions)), text_length=TEXT_LENGTH)
     if outcomes:
