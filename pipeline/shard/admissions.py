@@ -7,6 +7,8 @@ is reached the set is final, a shard reads it once and asks no more, and a flood
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -230,7 +232,18 @@ def _explained(file: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise TowerError(
-            f"{file} cannot be used: {error}",
-            f"if the disk is full, free some space; else move {file.name}, {file.name}-wal and {file.name}-shm away: they are made anew",
-        ) from error
+        raise _told(file, error) from error
+
+
+def _told(file: Path, error: Exception) -> TowerError:
+    kind = getattr(error, "sqlite_errorname", "")
+    if kind == "SQLITE_FULL":
+        return TowerError(
+            f"{file} cannot be written: {os.strerror(errno.ENOSPC)}", "free disk space and start again: it goes on from what is stored"
+        )
+    if kind.startswith("SQLITE_BUSY"):
+        return TowerError(
+            f"{file} has been held by another process for {_WAIT_S:.0f} s", "end the process that does not go on, and start again"
+        )
+    mend = f"move {file.name}, {file.name}-wal and {file.name}-shm away to have them made anew"
+    return TowerError(f"{file} cannot be used: {error}", mend)

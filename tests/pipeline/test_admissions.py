@@ -182,6 +182,21 @@ def test_a_damaged_file_is_told_with_its_mend(file: Path) -> None:
         usage(file)
 
 
+def test_what_holds_the_file_or_fills_the_disk_is_told_with_its_mend(
+    file: Path, opened: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.shard.admissions._WAIT_S", 0.01)
+    one, two = shards(opened, file, 2)
+    one.admits("version", "churn", "v1", 2)
+    with pytest.raises(TowerError, match="has been held by another process") as held:
+        two.admits("version", "churn", "v1", 2)
+    assert "end the process" in held.value.mend
+    one.settle()
+    one._database.execute("PRAGMA max_page_count = 1")  # no page more than there are
+    with pytest.raises(TowerError, match="cannot be written: No space left on device"):
+        one.admits("version", "churn", "v" * 10_000, 2)
+
+
 def test_without_a_file_nothing_is_used(file: Path) -> None:
     assert usage(file) == []
     assert not file.exists()
