@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from pipeline.shard.updates import PaneUpdate
+from pipeline.watermark import BEGINNING
 
 log = logging.getLogger("tower.pipeline")
 _EVERY_S = 10.0
@@ -33,6 +34,12 @@ class ProgressLog:
             return
         rate = (events - self._told_events) / elapsed_s
         parts = [f"{count:,} {name}" for name, count in sorted(total.items()) if count]
-        newest = datetime.fromtimestamp(newest_event_time / 1000, UTC)
-        log.info("since the start: %s; %s events/s; event time %s", ", ".join(parts), f"{rate:,.0f}", f"{newest:%Y-%m-%d %H:%M:%SZ}")
+        log.info("since the start: %s; %s events/s; %s", ", ".join(parts), f"{rate:,.0f}", _told(newest_event_time))
         self._told_s, self._told_events = time.monotonic(), events
+
+
+def _told(newest_event_time: int) -> str:
+    """Return up to when events have been taken; before the first prediction, when outcomes alone have come, there is no time."""
+    if newest_event_time == BEGINNING:
+        return "no prediction yet"
+    return f"event time {datetime.fromtimestamp(newest_event_time / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"

@@ -21,10 +21,11 @@ from benchmarks.soak.processes import Footprint, footprint
 from benchmarks.soak.quantities import QUANTITIES, Quantity
 from benchmarks.soak.sampler import Sample
 from benchmarks.soak.table import table, trends
-from benchmarks.soak.told import LogFollower
+from benchmarks.soak.told import LogFollower, told
 from pipeline.panes import NO_CELLS
 from pipeline.publish import progress
 from pipeline.shard.updates import PaneUpdate
+from pipeline.watermark import BEGINNING
 from schemas.topics import OUTCOMES, PREDICTIONS
 
 MEMORY = Quantity("memory", slack=10)
@@ -75,14 +76,18 @@ def test_a_follower_understands_what_the_pipeline_logs(
 ) -> None:
     monkeypatch.setattr(progress, "_EVERY_S", 0.0)
     counts = {"predictions": 1_200, "duplicates": 30, "outcomes": 400, "expired predictions": 200, "folded models": 3}
+    log = progress.ProgressLog()
     with caplog.at_level("INFO", "tower.pipeline"):
-        progress.ProgressLog().note(PaneUpdate(0, 1, NO_CELLS, {}, 0, 0, counts), 1_700_000_000_000)
-    line = f"12:00:00 INFO {caplog.messages[0]}\n"
-    log = tmp_path / "pipeline.txt"
-    log.write_text(line[:50])
-    follower = LogFollower(log, lambda: 2_000)
+        log.note(PaneUpdate(0, 1, NO_CELLS, {}, 0, 0, {"outcomes": 7}), BEGINNING)
+        log.note(PaneUpdate(0, 1, NO_CELLS, {}, 0, 0, counts), 1_700_000_000_000)
+    outcomes_alone, line = (f"12:00:00 INFO {message}\n" for message in caplog.messages)
+    assert outcomes_alone.endswith("; no prediction yet\n")
+    assert told(outcomes_alone) is None
+    file = tmp_path / "pipeline.txt"
+    file.write_text(line[:50])
+    follower = LogFollower(file, lambda: 2_000)
     assert not follower.look()
-    log.write_text(line)
+    file.write_text(line)
     assert follower.look()
     assert follower.last.event_time == "2023-11-14 22:13:20Z"
     assert (follower.last.pending, follower.last.events, follower.lag) == (1_000, 1_630, 370)
