@@ -20,7 +20,7 @@ def wait_until(
     *,
     moves: Callable[[], object] | None = None,
 ) -> None:
-    """Wait for a condition; fail the test with `what` after the deadline.
+    """Wait for a condition; fail the test with `what` after the deadline, which is that of an idle machine.
 
     With `moves` the deadline begins anew whenever that returns something else: a busy machine is slow, but it does not stand still.
     """
@@ -30,11 +30,12 @@ def wait_until(
         now = time.monotonic()
         if moves is not None and (look := moves()) != seen:
             seen, changed = look, now
-        if now - changed > deadline_s or now - started > _LONGEST * deadline_s:
+        patience_s = deadline_s * slowness()
+        if now - changed > patience_s or now - started > _LONGEST * patience_s:
             pytest.fail(f"not within {now - started:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.05)
 
 
 def slowness() -> float:
-    """Return how many times longer than on an idle machine a process may take now, at least 1: the load for each processor."""
+    """Return how many times longer than on an idle machine something may take now, at least 1: the load for each processor."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -15,7 +15,7 @@ from schemas.topics import METRICS, ensure_topics
 from tests.conftest import have_leaders, remove_topics
 from tests.dashboard.browsing import DESKTOP_WIDTH, Visitor
 from tests.dashboard.serving import Server
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, slowness, wait_until
 
 settings.register_profile("dashboard", max_examples=60, deadline=None)  # no deadline: the machine may be busy
 settings.load_profile("dashboard")
@@ -46,6 +46,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
             given = {"viewport": {"width": DESKTOP_WIDTH, "height": 900}, **options}
             context = browser.new_context(**given)  # type: ignore[arg-type]
             contexts.callback(context.close)
+            context.set_default_timeout(DEADLINE_S * 1000 * slowness())
             visitors.append(Visitor(context, server))
             return visitors[-1]
 

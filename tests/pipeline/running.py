@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from schemas.kafka import KafkaSettings, consumer_config, producer_config
 from schemas.topics import METRICS, OUTCOMES, PREDICTIONS
 from tests.pipeline.events import outcome, prediction
+from tests.waiting import slowness
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVES_WITHIN_S = 5.0
@@ -97,7 +98,7 @@ class Pipeline:
         start = time.monotonic()
         self.process.send_signal(number)
         try:
-            code = self.process.wait(within_s)
+            code = self.process.wait(within_s * slowness())
         except subprocess.TimeoutExpired:
             pytest.fail(f"still there {within_s} s after {number.name}:\n{self.output()}")
         print(f"left {time.monotonic() - start:.2f} s after {number.name}")
@@ -107,7 +108,7 @@ class Pipeline:
     def ends(self, within_s: float = DEADLINE_S) -> int:
         """Wait for its end; return the exit code."""
         try:
-            return self.process.wait(within_s)
+            return self.process.wait(within_s * slowness())
         except subprocess.TimeoutExpired:
             pytest.fail(f"still there after {within_s} s:\n{self.output()}")
 
@@ -127,7 +128,7 @@ def until(condition: Callable[[], bool], what: Callable[[], str], within_s: floa
     """Wait for a condition; fail with `what` when it does not come."""
     end = time.monotonic() + within_s
     while not condition():
-        if time.monotonic() > end:
+        if time.monotonic() > end + within_s * (slowness() - 1):
             pytest.fail(f"not within {within_s:g} s: {what()}")
         time.sleep(0.02)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from schemas.kafka import KafkaSettings
 from tests.pipeline.running import Pipeline, Readers, Services, now_ms, until
+from tests.waiting import slowness
 
 Topics = Callable[[int], KafkaSettings]
 EVENTS, EVERY_S = 60, 0.2
@@ -41,6 +42,6 @@ def test_an_event_is_on_the_metrics_topic_within_half_a_second(topics: Topics, t
         p50, p95, p99 = np.percentile(delays, [50, 95, 99])
         print(f"event on Kafka to metrics on Kafka, {EVENTS} events, {1 / EVERY_S:g}/s: p50 {p50:.0f}, p95 {p95:.0f}, p99 {p99:.0f} ms")
         assert pipeline.leaves(signal.SIGTERM) == 0
-    assert p50 < 500
+    assert p50 < 500 * slowness()
     # Of 60 events the 99th percentile is the slowest one: on a busy machine that says more about the machine.
-    assert p95 < 1500
+    assert p95 < 1500 * slowness()
