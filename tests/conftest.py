@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,20 +19,17 @@ from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import TOPICS, ensure_topics
 from tests.waiting import DEADLINE_S, wait_until
 
+pytest_plugins = ["tests.chaos.report"]
+
 
 def pytest_configure() -> None:
-    """Take Ctrl-C even when it came ignored, as a shell has it for what runs in the background: commands inherit that."""
+    """Set what all processes of a run inherit."""
+    # Ctrl-C works even when it came ignored, as a shell has it for what runs in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of `tests/chaos`; only this folder's conftest is read early enough."""
-    group = parser.getgroup("chaos")
-    group.addoption("--chaos-seeds", default="1-2", metavar="N[-M]", help="the seeds to run, one or N to M (default: %(default)s)")
-    group.addoption("--chaos-actions", default=12, type=int, metavar="N", help="how much happens in each run (default: %(default)s)")
-    group.addoption("--fuzz-inputs", default=10_000, type=int, metavar="N", help="hostile messages to read (default: %(default)s)")
-    group.addoption("--flood-events", default=6_000, type=int, metavar="N", help="messages with ever new names (default: %(default)s)")
-    group.addoption("--chaos-still", default="0.3-2", metavar="S[-S]", help="how long a SIGSTOP is, in seconds (default: %(default)s)")
+    # The code is compiled once, not by each of some hundred processes, and a Kafka of seconds is compiled quickly rather than well.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from control.broker import EmbeddedBroker
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import ensure_topics
 from tests.chaos.actions import ACTIONS
-from tests.chaos.conftest import Account
+from tests.chaos.report import Account
 from tests.chaos.world import World
 from tests.oracle.batch import Configuration, compute
 from tests.oracle.compare import compare
@@ -27,7 +27,7 @@ from tests.oracle.published import keys_that_lie, lake_rows, message_rows
 from tests.oracle.records import Record, lay_out
 from tests.oracle.system import last_metrics
 
-EVENTS = 4_000
+EVENTS = 2_500
 AT_FIRST, IN_THE_END = 4, 6
 """Partitions of each event topic."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -23,7 +23,7 @@ from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import METRICS
 from tests.chaos.faulty import CLOCK, DEATH
 from tests.oracle.records import Record
-from tests.oracle.system import Feeding, Log, PipelineProcess, catch_up, end_offset, newest_change
+from tests.oracle.system import Feeding, Log, PipelineProcess, end_offset, newest_change
 from tests.waiting import slowness, wait_until
 
 TOML = """
@@ -34,6 +34,7 @@ ANSWER_S = 60.0
 """So long nothing may move."""
 LEAVES_WITHIN_S = 5.0
 _TRIES = 5
+_MOVE_AWAY = re.compile(r"tower: (.+?) (?:cannot be|is damaged).* move (?:it|the file) away")
 
 
 class World:
@@ -85,27 +86,36 @@ class World:
         assert self._pipeline is not None
         return self._pipeline
 
-    def start(self, *, death: tuple[str, int] | None = None) -> None:
-        """Start the pipeline; with `death` = (point, passage) it dies there."""
+    def start(self, *more: str, death: tuple[str, int] | None = None) -> None:
+        """Start the pipeline, with `more` flags; with `death` = (point, passage) it dies there."""
         extra = {CLOCK: str(self._clock)}
         if death is not None:
             self._marks += 1
             extra[DEATH] = f"{death[0]}:{death[1]}:{self.home.parent / f'died-{self._marks}'}"
         flags = ("--processes", str(self.processes)) if self.processes > 1 else ()
-        self._pipeline = PipelineProcess(self.home, self.kafka, *flags, toml=TOML, module="tests.chaos.faulty", extra=extra)
+        self._pipeline = PipelineProcess(self.home, self.kafka, *flags, *more, toml=TOML, module="tests.chaos.faulty", extra=extra)
 
     def keep_running(self) -> None:
-        """Do what a supervisor does: start again what has ended. An end by itself must come with one line that says why."""
+        """Do what a supervisor does: start again what has ended."""
+        if self.pipeline.exit_code is not None:
+            self._see_why_it_ended()
+            self.start()
+
+    def _see_why_it_ended(self) -> None:
+        """Hold an end by itself to one line that says why, and do what an operator does who reads there to move something away."""
         code = self.pipeline.exit_code
-        if code is None:
+        if code is not None and code < 0:
+            self.restarts["killed"] += 1
             return
-        if code >= 0:
-            assert code == 1, f"exit code {code}:\n{self.pipeline.output()}"
-            last = self.pipeline.output().splitlines()[-1]
-            assert last.startswith("tower: "), self.pipeline.output()
-            assert " - " in last, f"it does not say how to mend: {last}"
-        self.restarts["killed" if code < 0 else "ended with its reason"] += 1
-        self.start()
+        assert code == 1, f"exit code {code}:\n{self.pipeline.output()}"
+        last = self.pipeline.output().splitlines()[-1]
+        assert last.startswith("tower: "), self.pipeline.output()
+        assert " - " in last, f"it does not say how to mend: {last}"
+        damaged = _MOVE_AWAY.match(last)
+        self.restarts["damaged, and moved away" if damaged else "ended with its reason"] += 1
+        if damaged:
+            self._marks += 1
+            Path(damaged[1]).rename(self.home.parent / f"moved-away-{self._marks}")
 
     def let_load_in(self, share: float) -> None:
         """Let a share of all events go on their way."""
@@ -153,16 +163,15 @@ class World:
             return children or [psutil.Process(self.pipeline.pid)]
         return []
 
-    def stop(self) -> float:
-        """Stop the pipeline as an operator does; return the seconds that it took."""
+    def stop(self) -> None:
+        """Stop the pipeline as an operator does."""
         for _ in range(_TRIES):
             self.see_it_hold_the_home()
-            started = time.monotonic()
             with suppress(ProcessLookupError):
                 os.kill(self.pipeline.pid, signal.SIGTERM)
             assert not self.pipeline.runs_for(LEAVES_WITHIN_S * slowness()), f"it does not leave:\n{self.pipeline.output()}"
             if self.pipeline.exit_code == 0:
-                return time.monotonic() - started
+                return
             self.keep_running()
         pytest.fail(f"{_TRIES} times it did not end with 0:\n{self.pipeline.output()}")
 
@@ -239,5 +248,10 @@ class World:
             assert self.add_partition(topic) == partition
         self._feeding.__exit__(None, None, None)
         self.stop()
-        flags = ("--processes", str(self.processes)) if self.processes > 1 else ()
-        catch_up(self.home, self.kafka, *flags, toml=TOML)
+        for _ in range(_TRIES):
+            self.start("--until-caught-up")
+            self.pipeline.wait()
+            if self.pipeline.exit_code == 0:
+                return
+            self._see_why_it_ended()
+        pytest.fail(f"{_TRIES} times it did not end with 0:\n{self.pipeline.output()}")

@@ -168,10 +168,7 @@ class PipelineProcess:
         file.write_text(toml)
         self._home = home
         self._log = log or home / "pipeline-output.txt"
-        # Without its cached bytecode a start takes seconds, which no user waits for twice.
-        inherited = {
-            name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("TOWER_")
-        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOWER_")}
         environment = {
             **inherited,
             "TOWER_HOME": str(home),
@@ -216,14 +213,18 @@ class PipelineProcess:
         """Whether it has ended, and not with success."""
         return self._process.poll() not in (None, 0)
 
-    def finish(self) -> None:
-        """Wait until it ends by itself, and fail with its output when that is not with success."""
+    def wait(self) -> None:
+        """Wait until it ends by itself."""
         wait_until(
             lambda: self.exit_code is not None,
             lambda: f"the pipeline catches up:\n{self.output()}",
             STANDSTILL_S,
             moves=lambda: newest_change(self._home),
         )
+
+    def finish(self) -> None:
+        """Wait until it ends by itself, and fail with its output when that is not with success."""
+        self.wait()
         assert self._process.returncode == 0, self.output()
 
     @property
