@@ -13,13 +13,12 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import AccessType, BlockBasedOptions, DBCompressionType, Options, Rdict, WriteBatch
 
 from schemas.errors import HomeInUse, TowerError
 
-_CACHE_BYTES = 16 << 20
 _UNWRITTEN_BYTES = 48 << 20
-"""Both are for all families of a store together: by default each family would have its own."""
+"""For all families of a store together: by default each family would have its own."""
 _ANEW = "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds"
 _FIRST_COMPRESSED_LEVEL = 2
 _FILES_BEFORE_COMPACTION = 8
@@ -73,12 +72,11 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._names = tuple(families)
-        cache = Cache(_CACHE_BYTES)
         try:
             self._database = Rdict(
                 str(folder),
-                _options(cache),
-                column_families={name: _options(cache) for name in families},
+                _options(),
+                column_families={name: _options() for name in families},
                 access_type=AccessType.read_only(error_if_log_file_exist=False) if read_only else AccessType.read_write(),
             )
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
@@ -144,18 +142,19 @@ def _told(what: str, error: Exception, mend: str) -> TowerError:
     return TowerError(f"{what}: {error}", _ANEW if "corrupt" in str(error).lower() else mend)
 
 
-def _options(cache: Cache) -> Options:
+def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.create_missing_column_families(True)
     table = BlockBasedOptions()
     table.set_bloom_filter(10, False)
-    table.set_block_cache(cache)
+    table.disable_cache()  # keys are hashes, or were written a moment ago: what is read is never near what was read before
     options.set_block_based_table_factory(table)
     # What lies in the first levels is soon written again: to compress it costs more than the space is worth.
     options.set_compression_type(DBCompressionType.lz4())
     options.set_min_level_to_compress(_FIRST_COMPRESSED_LEVEL)
     options.set_level_zero_file_num_compaction_trigger(_FILES_BEFORE_COMPACTION)
+    options.set_allow_concurrent_memtable_write(False)  # one thread writes: its ascending keys then find their place at once
     options.set_write_buffer_size(16 << 20)
     options.set_max_write_buffer_number(3)
     options.set_db_write_buffer_size(_UNWRITTEN_BYTES)

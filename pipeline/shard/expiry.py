@@ -42,8 +42,10 @@ def record_keys(hashes: Hashes) -> list[bytes]:
 
 def expires_at(records: Records, horizon_ms: Ints) -> Ints:
     """Return the event time after which each record is not needed: its prediction's, else its newest outcome's, plus the horizon."""
-    base = np.where((records["flags"] & r.HAS_PREDICTION) != 0, records["created_at"], r.newest_outcome(records))
-    due: Ints = base.astype(np.int64) + horizon_ms[records["profile"]]
+    due: Ints = records["created_at"].astype(np.int64)
+    alone = np.flatnonzero((records["flags"] & r.HAS_PREDICTION) == 0)
+    due[alone] = r.newest_outcome(records[alone])
+    due += horizon_ms[records["profile"]]
     return due
 
 

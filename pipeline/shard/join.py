@@ -116,8 +116,10 @@ def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_m
         candidates = left[anew]
         if not len(candidates):
             break
-        ids, first = np.unique(at[candidates], return_index=True)
-        counts = candidates[first]
+        first = np.full(len(before), -1, dtype=np.int64)
+        first[at[candidates[::-1]]] = candidates[::-1]  # of several the one written last stays, which is the first
+        ids = np.flatnonzero(first >= 0)
+        counts = first[ids]
         is_counted[counts] = known[ids] = True
         latest[ids], since[ids], horizon[ids] = counts, rows.created_at[counts], horizon_ms[rows.profile[counts]]
         # Seldom more than the repeats within one commit are left, and seldom does one of them start anew.
@@ -147,9 +149,7 @@ def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints
         ("converted", rows.converted >= 0, r.HAS_CONVERTED),
         ("revenue", ~np.isnan(rows.revenue), r.HAS_REVENUE),
     ):
-        sent = np.flatnonzero(present & in_time)
-        order = sent[np.lexsort((rows.tie[sent], rows.created_at[sent], at[sent]))]
-        newest = order[np.append(at[order][1:] != at[order][:-1], True)] if len(order) else order
+        newest = _newest(np.flatnonzero(present & in_time), at, rows, len(after))
         target = at[newest]
         known_at, known_tie = after[f"{name}_at"][target], after[f"{name}_tie"][target]
         time, tie = rows.created_at[newest], rows.tie[newest]
@@ -167,6 +167,17 @@ def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints
         else:
             after[name][target] = (rows.converted if name == "converted" else rows.revenue)[newest]
     return changed, np.flatnonzero(~in_time)
+
+
+def _newest(sent: Ints, at: Ints, rows: OutcomeRows, ids: int) -> Ints:
+    """Return of each id the newest of the rows `sent`; few ids have several."""
+    several = np.bincount(at[sent], minlength=ids)[at[sent]] > 1
+    if not several.any():
+        return sent
+    order = sent[several]
+    order = order[np.lexsort((rows.tie[order], rows.created_at[order], at[order]))]
+    newest: Ints = np.concatenate([sent[~several], order[np.append(at[order][1:] != at[order][:-1], True)]])
+    return newest
 
 
 def _drop_foreign_outcomes(after: Records, changed: Bools, horizon_ms: Ints) -> Ints:

@@ -198,10 +198,11 @@ class Shard:
         after = joined.after[changed]
         batch.put_all(RECORDS, list(compress(keys, joined.changed.tolist())), pack(after))
         noted = self._new_or_waiting(joined, changed)
-        due = expires_at(joined.after[noted], self._horizon_ms)
+        due = expires_at(joined.after, self._horizon_ms)[noted]
         self._notes.add(batch, self._state.sequence, ids.hash[noted], due)
         self._seen.add(ids.hash[noted], int(due.max(initial=BEGINNING)))
-        deltas = outcome_deltas(joined.before[changed], after, self._task, self._class_ids)
+        with_outcome = changed[(after["flags"] & r.HAS_OUTCOME) != 0]
+        deltas = outcome_deltas(joined.before[with_outcome], joined.after[with_outcome], self._task, self._class_ids)
         parts = self._unmatched_in_commit(joined, outcomes)
         oldest_end = self._oldest_end()
         scopes = self._names.profile_scopes
@@ -274,7 +275,7 @@ class Shard:
     def _class_ids(self, profile: Ints, number: Floats, as_float: Bools) -> Ints:
         """Return the class ids of numbers: integers and floats are different classes."""
         codes, numbers = pandas.factorize(number)
-        kinds, which = np.unique((profile * len(numbers) + codes) * 2 + as_float, return_inverse=True)
+        which, kinds = pandas.factorize((profile * len(numbers) + codes) * 2 + as_float)
         ids = []
         for kind in kinds.tolist():
             whole, is_float = divmod(kind, 2)
