@@ -146,7 +146,8 @@ def _hold(home: Home, kinds: Templates, predictions: int, options: argparse.Name
     end = start + SPAN_MS
     records = send(home.kafka, waiting(kinds, WAITS, predictions, start, end), options.seed)
     held = _step(f"{predictions:,} that wait", home, records)
-    bytes_each = disk(home.folder).shards / predictions
+    sizes = disk(home.folder)
+    bytes_each = (sizes.shards + sizes.logs) / predictions
     say(f"{bytes_each:.0f} bytes of disk each")
     drawn = np.random.default_rng(options.seed).permutation(predictions)[: 2 * (options.traffic // OUTCOME_EVERY)]
     first, second = np.array_split(drawn, 2)

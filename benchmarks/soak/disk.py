@@ -13,10 +13,14 @@ _BLOCK = 512
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Bytes of the shards' and the publisher's RocksDB, of DuckDB with its log, and of the lake; and the lake's number of files."""
+    """Bytes of the shards' and the publisher's RocksDB without write-ahead logs, of these, of DuckDB with its log, and of the lake.
+
+    Also the lake's number of files.
+    """
 
     shards: int
     publisher: int
+    logs: int
     duckdb: int
     lake: int
     lake_files: int
@@ -27,8 +31,9 @@ def disk(home: Path) -> Disk:
     state = home / "state"
     lake = _sizes(metrics_folder(home).rglob("*"))
     return Disk(
-        shards=sum(_sizes(state.glob("shard-*/*"))),
-        publisher=sum(_sizes((state / "publisher").glob("*"))),
+        shards=sum(_sizes(state.glob("shard-*/*.sst"))),
+        publisher=sum(_sizes((state / "publisher").glob("*.sst"))),
+        logs=sum(_sizes(state.glob("*/*.log"))),
         duckdb=sum(_sizes(home.glob("tower.duckdb*"))),
         lake=sum(lake),
         lake_files=len(lake),

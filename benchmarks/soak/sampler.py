@@ -55,6 +55,7 @@ class Sampler:
             "loadgen_rss": load.rss,
             "shards": sizes.shards,
             "publisher": sizes.publisher,
+            "logs": sizes.logs,
             "duckdb": sizes.duckdb,
             "lake": sizes.lake,
             "lake_files": sizes.lake_files,

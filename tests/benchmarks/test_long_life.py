@@ -97,7 +97,8 @@ def test_a_follower_understands_what_the_pipeline_logs(
 def test_the_disk_of_a_home_is_told_by_its_parts(tmp_path: Path) -> None:
     for name, blocks in {
         "state/shard-0/1.sst": 3,
-        "state/publisher/1.log": 2,
+        "state/publisher/1.sst": 2,
+        "state/publisher/2.log": 5,
         "tower.duckdb": 1,
         "lake/metrics/window=1h/0.parquet": 1,
     }.items():
@@ -105,7 +106,7 @@ def test_the_disk_of_a_home_is_told_by_its_parts(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(random.Random(name).randbytes(4096 * blocks))
     found = disk(tmp_path)
-    assert (found.shards, found.publisher, found.duckdb, found.lake, found.lake_files) == (12288, 8192, 4096, 4096, 1)
+    assert (found.shards, found.publisher, found.logs, found.duckdb, found.lake, found.lake_files) == (12288, 8192, 20480, 4096, 4096, 1)
 
 
 def test_a_process_that_has_ended_takes_nothing() -> None:
