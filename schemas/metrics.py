@@ -1,7 +1,8 @@
 """Metric names, windows, and the message that carries metrics.
 
 A metric is a row (model, model_version, segment, dimension, metric, window, window_start).
-A message on `tower.metrics` carries all rows of one (model, model_version, segment, window, window_start).
+A message on `tower.metrics` carries all rows of one (model, model_version, segment, window, window_start); one with that key
+and no value (a tombstone) takes them back.
 """
 
 from __future__ import annotations
