@@ -18,8 +18,9 @@ from tests.dashboard.serving import Server
 from tests.waiting import slowness, wait_until
 
 LIVE = Scope("live")
-IMG = "<img src=x onerror=alert(1)>"
-SCRIPT = '"></script><script>alert(2)</script>'
+IMG = "\u202e<img src=x onerror=alert(1)>\U0001f600"
+SCRIPT = '=1+1"></script><script>alert(2)</script>\x1b[2J\x7f\u200f'
+"""Markup that would be run, and with it a formula, marks that turn the direction of text, control characters, and one of four bytes."""
 HOSTILE = Scope(IMG, SCRIPT, f"region={IMG}")
 
 
@@ -115,6 +116,7 @@ def test_markup_in_names_is_shown_and_never_executed(visit: Visit) -> None:
     assert SCRIPT in row_of.locator("[data-category=business] .tile-label").inner_text()
     assert IMG in row_of.locator("[data-category=data_quality] .tile-label").inner_text()
     assert IMG in page.locator("#attention").inner_text()
+    assert row_of.locator("h2 a").evaluate("(name) => getComputedStyle(name).unicodeBidi") == "isolate"
     row_of.locator("h2 a").click()
     wait_ready(page)
     assert_contained(page)
