@@ -26,7 +26,7 @@ AND window_start = (SELECT max(window_start) FROM published WHERE "window" = '7d
 
 @pytest.fixture(scope="module")
 def expected() -> pa.Table:
-    return compute(lay_out(generate(500, seed=3), {"predictions": 2, "outcomes": 2}, seed=3))
+    return compute(lay_out(generate(150, seed=3), {"predictions": 2, "outcomes": 2}, seed=3))
 
 
 def published(expected: pa.Table, change: str = "") -> pa.Table:
