@@ -283,7 +283,8 @@ class Shard:
             value = float(numbers[code])
             text = orjson.dumps(value if is_float else int(value)).decode()
             ids.append(self._names.class_(self._names.model_of(owner), text))
-        return np.array(ids, dtype=np.int64)[which]
+        found: Ints = np.array(ids, dtype=np.int64)[which]
+        return found
 
     def _extend_model_columns(self) -> None:
         """Work out the horizon and task of profiles that are new."""
