@@ -14,12 +14,16 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from playwright.sync_api import Browser, sync_playwright
 
 from control.broker import EmbeddedBroker
+from control.broker.settings import BrokerSettings
 from control.chromium import ensure_chromium
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import TOPICS, ensure_topics
 from tests.waiting import DEADLINE_S, wait_until
 
 pytest_plugins = ["tests.chaos.report"]
+
+PATIENT = BrokerSettings(start_timeout_ms=300_000)
+"""A Kafka that is given up and started again while the machine is busy never comes up."""
 
 
 def pytest_configure() -> None:
@@ -35,7 +39,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
     """The Kafka of this test session: a freshly started embedded broker, without topics; stopped at the end."""
-    with EmbeddedBroker(tmp_path_factory.mktemp("kafka-home"), report=print, progress=print) as settings:
+    with EmbeddedBroker(tmp_path_factory.mktemp("kafka-home"), PATIENT, report=print, progress=print) as settings:
         yield settings
 
 
@@ -61,7 +65,7 @@ def topics(kafka: KafkaSettings, admin: AdminClient) -> Callable[[int], KafkaSet
 @pytest.fixture
 def new_kafka(tmp_path: Path) -> Iterator[KafkaSettings]:
     """A Kafka of this test's own, for tests that stop it or fill it; takes some seconds to start."""
-    with EmbeddedBroker(tmp_path / "kafka-home", report=print, progress=print) as settings:
+    with EmbeddedBroker(tmp_path / "kafka-home", PATIENT, report=print, progress=print) as settings:
         yield settings
 
 

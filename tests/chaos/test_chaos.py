@@ -19,6 +19,7 @@ from schemas.topics import ensure_topics
 from tests.chaos.actions import ACTIONS
 from tests.chaos.report import Account
 from tests.chaos.world import World
+from tests.conftest import PATIENT
 from tests.oracle.batch import Configuration, compute
 from tests.oracle.compare import compare
 from tests.oracle.dead_letters import check_dead_letters, dead_letters
@@ -52,7 +53,7 @@ def test_whatever_happens_nothing_is_lost_and_nothing_counted_twice(
     shortest, _, longest = str(request.config.getoption("--chaos-still")).partition("-")
     still_s = float(shortest), float(longest or shortest)
     home, broker_home = tmp_path / "home", tmp_path / "kafka"
-    with EmbeddedBroker(broker_home, report=print, progress=print) as kafka:
+    with EmbeddedBroker(broker_home, PATIENT, report=print, progress=print) as kafka:
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=AT_FIRST)
         with World(home, broker_home, kafka, rng, records, AT_FIRST, still_s) as world:
             account.restarts = world.restarts

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from schemas.kafka import KafkaSettings, consumer_config, producer_config
 from schemas.topics import METRICS
 from tests.oracle.records import Record
-from tests.waiting import wait_until
+from tests.waiting import slowness, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDSTILL_S = 60.0
@@ -43,11 +43,12 @@ class Log:
         for record in records:
             self._producer.produce(record.topic, record.value, record.key, record.partition, on_delivery=self._judge(record.offset))
             self._producer.poll(0)
-        left, end = len(records) + 1, time.monotonic() + WRITE_DEADLINE_S
+        left, moved = len(records) + 1, time.monotonic()
         while still := self._producer.flush(1.0):
             if still < left:
-                left, end = still, time.monotonic() + WRITE_DEADLINE_S
-            assert time.monotonic() < end, f"Kafka has taken none of {still} messages for {WRITE_DEADLINE_S:g} s"
+                left, moved = still, time.monotonic()
+            patience_s = WRITE_DEADLINE_S * slowness()
+            assert time.monotonic() < moved + patience_s, f"Kafka has taken none of {still} messages for {patience_s:.0f} s"
         assert not self._misplaced, self._misplaced[:5]
 
     def _judge(self, offset: int) -> Callable[[KafkaError | None, Message], None]:
@@ -69,6 +70,7 @@ class Feeding:
         self._slices = [records[first : first + SLICE] for first in range(0, len(records), SLICE)]
         self._allowed = threading.Semaphore(0)
         self._hurry = threading.Event()
+        self._failure: AssertionError | None = None
         self._thread = threading.Thread(target=self._write)
 
     def allow(self, share: float) -> None:
@@ -76,10 +78,13 @@ class Feeding:
         self._allowed.release(max(1, round(share * len(self._slices))))
 
     def _write(self) -> None:
-        for records in self._slices:
-            self._allowed.acquire()
-            self._log.write(records)
-            self._hurry.wait(0.1)
+        try:
+            for records in self._slices:
+                self._allowed.acquire()
+                self._log.write(records)
+                self._hurry.wait(0.1)
+        except AssertionError as error:
+            self._failure = error
 
     def __enter__(self) -> Feeding:
         self._thread.start()
@@ -89,6 +94,8 @@ class Feeding:
         self._hurry.set()
         self._allowed.release(len(self._slices))
         self._thread.join()
+        if error is None and self._failure is not None:
+            raise self._failure
 
 
 def read_all(kafka: KafkaSettings, topic: str) -> list[Message]:
