@@ -58,6 +58,11 @@ def pane_scope(ids: Keys) -> Ints:
     return (ids & np.uint64((1 << SCOPE_BITS) - 1)).astype(np.int64)
 
 
+def with_scope(ids: Keys, scope: Ints) -> Keys:
+    """Return the ids of the same windows for other scopes."""
+    return (ids & ~np.uint64((1 << SCOPE_BITS) - 1)) | scope.astype(np.uint64)
+
+
 def key_bytes(ids: Keys) -> list[bytes]:
     """Return ids as 8 big-endian bytes each, so that their order on disk is their order."""
     return items_bytes(ids.astype(">u8"))

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from pipeline.cells import Ints, Keys, Kind, Names, cell_a, cell_b, cell_keys, cell_kind
-from pipeline.panes import Cells, pane_ids, pane_scope, pane_start_ms, pane_window
+from pipeline.panes import Cells, pane_scope, with_scope
 from pipeline.shard.names import Interner, NewNames, Scope
 from schemas.metrics import ALL, OTHER
 
@@ -64,13 +64,7 @@ class PublishedNames:
 
     def pane_ids(self, shard: int, panes: Keys) -> Keys:
         """Return a shard's pane ids as the publisher's."""
-        scopes = self._translation[shard, "scopes"][pane_scope(panes)] if len(panes) else pane_scope(panes)
-        result = np.zeros(len(panes), dtype=np.uint64)
-        windows = pane_window(panes)
-        for window in np.unique(windows).tolist():
-            rows = windows == window
-            result[rows] = pane_ids(window, pane_start_ms(panes[rows]), scopes[rows])
-        return result
+        return with_scope(panes, self._translation[shard, "scopes"][pane_scope(panes)]) if len(panes) else panes
 
     def cell_keys(self, shard: int, cells: Keys) -> Keys:
         """Return a shard's cells as the publisher's."""

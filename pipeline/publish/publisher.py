@@ -137,7 +137,6 @@ class Publisher:
     def take(self, update: PaneUpdate) -> None:
         """Store an update; afterwards the shard may forget it. Nothing is published before the last of each shard's first updates."""
         batch, ids = self._state.take(update)
-        cells = Cells(self._state.names.pane_ids(update.shard, update.cells.pane), update.cells.cell, update.cells.value)
         hourly = np.sort(ids[pane_window(ids) == _HOURLY])
         if update.everything:
             before, self._open_rolling = NO_CELLS, OpenRolling()
@@ -154,9 +153,10 @@ class Publisher:
         self._state.rolling_end = self._rolling.open_end
         self._state.put_meta(batch)
         self._state.store.write(batch)
+        cells, names = update.cells, self._state.names
         is_hourly = pane_window(cells.pane) == _HOURLY
-        after = Cells(cells.pane[is_hourly], cells.cell[is_hourly], cells.value[is_hourly])
-        self._open_rolling.apply(before, translated_cells(self._state.names, update.shard, after))
+        after = Cells(names.pane_ids(update.shard, cells.pane[is_hourly]), cells.cell[is_hourly], cells.value[is_hourly])
+        self._open_rolling.apply(before, translated_cells(names, update.shard, after))
         self._agenda.add(ids)
         if not update.more:
             self._unheard.discard(update.shard)
