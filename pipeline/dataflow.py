@@ -18,6 +18,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from pipeline.columns import Slice
 from pipeline.dead_letters import DeadLetterOffice
 from pipeline.intake import EventReader, RawBatch
+from pipeline.pace import Pace
 from pipeline.placement import shard_keys
 from pipeline.publish.publisher import Publisher, acknowledged_file, read_acknowledged
 from pipeline.publish.thread import PublisherThread
@@ -84,6 +85,7 @@ def shard_folder(home: Path, shard: int) -> Path:
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
     settings = job.settings
+    pace = Pace(run.clock, settings.batch_messages)
     reading = Reading(
         job.kafka,
         run.stopping,
@@ -92,11 +94,12 @@ def build(job: Job, run: Run) -> Dataflow:
         settings.batch_messages,
         settings.accept_loss,
         may_end=lambda: not run.telling,
+        pace=pace,
     )
     source = KafkaPartitions(reading, job.assignment)
     flow = Dataflow("control_tower")
     batches = op.input("read", flow, source)
-    routed = op.flat_map("decode_and_route", batches, _Router(job, run))
+    routed = op.flat_map("decode_and_route", batches, _Router(job, run, pace))
     updates = op.stateful_batch("shard", routed, lambda _: _ShardStep(job, run))
     op.output("publish", op.map("to_publisher", updates, lambda item: (_PUBLISHER, item[1])), _PublisherSink(job, run))
     return flow
@@ -105,9 +108,10 @@ def build(job: Job, run: Run) -> Dataflow:
 class _Router:
     """Decodes a batch, sends off its dead letters, and splits the rest by shard."""
 
-    def __init__(self, job: Job, run: Run) -> None:
+    def __init__(self, job: Job, run: Run, pace: Pace) -> None:
         self._job = job
         self._run = run
+        self._pace = pace
         self._keys = shard_keys(job.shards, job.workers)
         self._reader = EventReader(job.settings, run.clock, job.newest)
         self._office: DeadLetterOffice | None = None
@@ -115,6 +119,7 @@ class _Router:
     def __call__(self, batch: RawBatch) -> Iterable[tuple[str, Slice]]:
         try:
             intake = self._reader.read(batch)
+            self._pace.note((batch.topic, batch.partition), len(batch.values), intake.progress.newest)
             if intake.dead:
                 if self._office is None:
                     producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.told())

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from pipeline.intake import RawBatch
 from pipeline.outage import OutageLog
+from pipeline.pace import Pace
 from schemas.errors import BrokerUnavailable, LogTruncated
 from schemas.kafka import KafkaSettings, consumer_config
 
@@ -27,6 +28,8 @@ Position = tuple[str, int]
 _QUIET_AWAKE = timedelta(milliseconds=5)
 _HEARTBEAT_S = 0.2
 _ANSWER_S = 5.0
+_LONGEST_HOLD_S = 2.0
+"""A partition waits no longer for others than this after each of its batches: then they are slow, or have old events of their own."""
 _LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
 _FATAL = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.TOPIC_AUTHORIZATION_FAILED}
 
@@ -55,6 +58,8 @@ class Reading:
     accept_loss: bool = False
     may_end: Callable[[], bool] = lambda: True
     outage: OutageLog = field(default_factory=OutageLog)
+    pace: Pace | None = None
+    """Holds back partitions that are ahead of others; without it none is."""
 
 
 class PartitionReader(StatefulSourcePartition[RawBatch, None]):
@@ -70,6 +75,7 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         self._idle = False
         self._spoken = self._last_message = time.monotonic()
         self._finished = False
+        self._held = False
         self._consumer = Consumer({**consumer_config(reading.kafka, "tower-pipeline"), "error_cb": reading.outage.note, "logger": log})
         self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
 
@@ -91,8 +97,11 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         if self._end is not None and self._next >= self._end:
             self._finished = self._at_end = True
             return [self._batch([], self._next, idle=True)]
-        messages = self._consumer.consume(self._reading.batch_messages, 0)
         now = time.monotonic()
+        self._held = self._is_ahead() and now - self._last_message < _LONGEST_HOLD_S
+        if self._held:
+            return []
+        messages = self._consumer.consume(self._reading.batch_messages, 0)
         start = self._next
         good = self._without_events(messages)
         if good:
@@ -109,7 +118,8 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
 
     def next_awake(self) -> datetime | None:
         """Return when to ask again: at once while there is data."""
-        return None if self._last_message == self._spoken and not self._at_end else datetime.now(UTC) + _QUIET_AWAKE
+        is_busy = self._last_message == self._spoken and not self._at_end and not self._held
+        return None if is_busy else datetime.now(UTC) + _QUIET_AWAKE
 
     def snapshot(self) -> None:
         """Return nothing: the shards remember how far they are."""
@@ -118,6 +128,9 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
     def close(self) -> None:
         """Let go of the consumer."""
         self._consumer.close()
+
+    def _is_ahead(self) -> bool:
+        return self._reading.pace is not None and self._reading.pace.is_ahead((self._topic, self._partition))
 
     def _batch(self, messages: list[Message], start: int, *, idle: bool) -> RawBatch:
         first, last = (_offset(messages[0]), _offset(messages[-1])) if messages else (0, -1)

@@ -20,7 +20,7 @@ from schemas.errors import BrokerUnavailable
 log = logging.getLogger("tower.pipeline")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 64 << 20
-"""Memory up to this that was freed is kept for the next commit: to give it back and get it again, page by page, takes a twentieth of the time."""
+"""So much memory that was freed is kept for the next commit: to give it back and get it again takes a twentieth of the time."""
 _COLLECT_AFTER = (200_000, 20, 20)
 _EPOCH = timedelta(milliseconds=100)
 """Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""

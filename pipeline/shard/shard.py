@@ -36,7 +36,7 @@ from pipeline.watermark import BEGINNING, Watermark
 from schemas.metrics import TUMBLING, WINDOW_LENGTH_MS
 from schemas.topics import OUTCOMES, PREDICTIONS
 
-ROWS_A_COMMIT = 65_536
+ROWS_A_COMMIT = 98_304
 """A commit is due when this many rows wait, whatever the time."""
 _COMMIT_SHARE = 3
 _LONGEST_INTERVAL_MS = 1_000

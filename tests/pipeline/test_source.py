@@ -12,6 +12,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from pipeline.intake import RawBatch
+from pipeline.pace import Pace
 from pipeline.source import Assignment, KafkaPartitions, PartitionReader
 from pipeline.source import Reading as ReadingSettings
 from schemas.errors import LogTruncated
@@ -198,4 +199,20 @@ def test_a_partition_that_is_read_to_its_end_waits_for_what_the_shards_have_to_t
         telling.pop()
     with pytest.raises(StopIteration):
         reader.next_batch()
+    reader.close()
+
+
+def test_a_partition_that_is_ahead_waits_but_not_for_ever(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.source._LONGEST_HOLD_S", 0.5)
+    pace = Pace(lambda: 10**12, 20)
+    reader = PartitionReader(replace(reading_of(reading.kafka, most=1), pace=pace), (PREDICTIONS, 0), 0, None)
+    reading.send(b"1", b"2")
+    until(reader, lambda found: messages(found) == 1)
+    pace.note((PREDICTIONS, 0), 20, 10**9)
+    pace.note((OUTCOMES, 0), 20, 0)
+    held_s = time.monotonic()
+    assert not reader.next_batch()
+    assert reader.next_awake() is not None
+    until(reader, lambda found: messages(found) == 1)
+    assert time.monotonic() - held_s >= 0.3
     reader.close()

@@ -1,0 +1,36 @@
+"""Reading a backlog in step: who waits for whom."""
+
+from __future__ import annotations
+
+from pipeline.pace import Pace
+
+NOW = 1_800_000_000_000
+HOUR = 3_600_000
+BATCH = 10_000
+A, B = ("predictions", 0), ("outcomes", 0)
+
+
+def test_of_two_that_have_a_backlog_the_one_ahead_waits() -> None:
+    pace = Pace(lambda: NOW, BATCH)
+    pace.note(A, BATCH, NOW - 3 * HOUR)
+    assert not pace.is_ahead(A)
+    pace.note(B, BATCH, NOW - 2 * HOUR)
+    assert (pace.is_ahead(A), pace.is_ahead(B)) == (False, True)
+    pace.note(A, BATCH, NOW - 2 * HOUR - 30_000)
+    assert not pace.is_ahead(B)
+
+
+def test_nobody_waits_for_a_partition_without_a_backlog() -> None:
+    pace = Pace(lambda: NOW, BATCH)
+    pace.note(A, BATCH, NOW - 3 * HOUR)
+    pace.note(B, BATCH, NOW - 2 * HOUR)
+    for messages, newest in ((10, NOW - 3 * HOUR), (0, None)):
+        pace.note(A, messages, newest)
+        assert not pace.is_ahead(B)
+
+
+def test_events_of_this_minute_never_wait_for_old_ones() -> None:
+    pace = Pace(lambda: NOW, BATCH)
+    pace.note(A, BATCH, NOW - 30_000)
+    pace.note(B, BATCH, NOW - 7 * 24 * HOUR)
+    assert not pace.is_ahead(A)
