@@ -20,7 +20,7 @@ import xxhash
 from pipeline.cells import Floats, Ints
 from pipeline.columns import ABSENT, Bools, Hashes, KeySet, Outcomes, Predictions, Profile
 from pipeline.decode import ReadPrediction, read_segments
-from pipeline.reasons import Rejection, expected
+from pipeline.reasons import Rejection, expected, missing_prediction, without_offset
 from schemas.events import Outcome, Scalar
 from schemas.limits import EXACT_BELOW
 
@@ -39,7 +39,7 @@ def predictions_of(events: Sequence[ReadPrediction], offsets: Ints, *, text_leng
     features = [event.features or _NO_FEATURES for event in events]
     error = np.array([event.status == "error" for event in events])
     if None in answers and (np.array([answer is None for answer in answers]) & ~error).any():
-        raise Rejection("$.prediction", "expected a text, a number or a boolean, but it is missing (required when status is ok)")
+        raise missing_prediction()
     shape, shapes = _shapes(events, features)
     profile, profiles = _positions([one.profile for one in shapes], lambda raw: _profile(raw, text_length))
     key_set, key_sets = _positions([one.key_set for one in shapes], lambda raw: _key_set(raw, text_length))
@@ -120,7 +120,7 @@ def _milliseconds(time: int | float | datetime) -> float:
         except OverflowError:
             raise expected("created_at", time) from None
     if time.tzinfo is None:
-        raise Rejection("$.created_at", f'expected a time with an offset (such as Z), got "{time.isoformat()}"')
+        raise without_offset(time)
     elapsed = time - _UNIX_EPOCH
     return elapsed.days * 86_400_000 + elapsed.seconds * 1000 + elapsed.microseconds // 1000
 

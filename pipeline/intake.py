@@ -12,6 +12,7 @@ from pipeline.cells import Ints
 from pipeline.columnize import outcomes_of, predictions_of
 from pipeline.columns import Outcomes, Predictions, Progress
 from pipeline.decode import Decoder, ReadPrediction, Rejected
+from pipeline.faults import outcome_faults, prediction_faults
 from pipeline.reasons import Rejection
 from pipeline.settings import PipelineSettings
 from schemas.events import Outcome
@@ -61,9 +62,16 @@ class Intake:
 class _Reader(Generic[Event, Columns]):
     """Decodes messages of one type, checks their times, and makes columns of them."""
 
-    def __init__(self, event: type[Event], columns_of: Callable[..., Columns], settings: PipelineSettings) -> None:
+    def __init__(
+        self,
+        event: type[Event],
+        columns_of: Callable[..., Columns],
+        settings: PipelineSettings,
+        faults: Callable[[Sequence[Event]], dict[int, Rejection]],
+    ) -> None:
         self._decoder: Decoder[Event] = Decoder(event, message_bytes=settings.limits.message_bytes)
         self._columns_of: Callable[..., Columns] = columns_of
+        self._faults: Callable[[Sequence[Event]], dict[int, Rejection]] = faults
         self._text_length = settings.limits.text_length
 
     def read(self, values: Sequence[bytes | None], offsets: Ints) -> tuple[Columns | None, list[Rejected]]:
@@ -75,14 +83,23 @@ class _Reader(Generic[Event, Columns]):
         try:
             return self._columns_of(events, kept, text_length=self._text_length), rejected
         except Rejection:
-            bad = self._bad_rows(events, kept, 0)
+            bad = self._bad_rows(events, kept)
             rejected.extend(Rejected(positions[row], rejection) for row, rejection in bad.items())
             good = [row for row in range(len(events)) if row not in bad]
             if not good:
                 return None, rejected
             return self._columns_of([events[row] for row in good], kept[good], text_length=self._text_length), rejected
 
-    def _bad_rows(self, events: Sequence[Event], offsets: Ints, first: int) -> dict[int, Rejection]:
+    def _bad_rows(self, events: Sequence[Event], offsets: Ints) -> dict[int, Rejection]:
+        """Return the rejections by row."""
+        bad = self._faults(events)
+        left = [row for row in range(len(events)) if row not in bad]
+        if left:
+            others = self._bad_by_halves([events[row] for row in left], offsets[left], 0)
+            bad |= {left[row]: rejection for row, rejection in others.items()}
+        return bad
+
+    def _bad_by_halves(self, events: Sequence[Event], offsets: Ints, first: int) -> dict[int, Rejection]:
         """Return the rejections by row, found by halving: a few bad events cost a few passes, not one pass an event."""
         try:
             self._columns_of(events, offsets, text_length=self._text_length)
@@ -91,7 +108,8 @@ class _Reader(Generic[Event, Columns]):
             if len(events) == 1:
                 return {first: rejection}
         half = len(events) // 2
-        return self._bad_rows(events[:half], offsets[:half], first) | self._bad_rows(events[half:], offsets[half:], first + half)
+        before = self._bad_by_halves(events[:half], offsets[:half], first)
+        return before | self._bad_by_halves(events[half:], offsets[half:], first + half)
 
 
 class EventReader:
@@ -101,8 +119,8 @@ class EventReader:
         self._settings = settings
         self._clock = clock
         self._newest = newest
-        self._predictions = _Reader(ReadPrediction, predictions_of, settings)
-        self._outcomes = _Reader(Outcome, outcomes_of, settings)
+        self._predictions = _Reader(ReadPrediction, predictions_of, settings, prediction_faults)
+        self._outcomes = _Reader(Outcome, outcomes_of, settings, outcome_faults)
 
     def read(self, batch: RawBatch) -> Intake:
         """Return the columns of a batch, and its dead letters."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -62,6 +63,16 @@ def shown(value: object) -> str:
 def expected(field: str, value: object) -> Rejection:
     """Return the rejection of one field's value: what was expected there, and what came."""
     return Rejection(f"$.{field}", f"expected {EXPECTED[field]}, got {shown(value)}")
+
+
+def missing_prediction() -> Rejection:
+    """Return the rejection of an event that is no error and has no prediction."""
+    return Rejection("$.prediction", "expected a text, a number or a boolean, but it is missing (required when status is ok)")
+
+
+def without_offset(time: datetime) -> Rejection:
+    """Return the rejection of a time that may be that of any place."""
+    return Rejection("$.created_at", f'expected a time with an offset (such as Z), got "{time.isoformat()}"')
 
 
 def explain(message: bytes, error: Exception) -> Rejection:

@@ -226,6 +226,22 @@ def test_a_few_bad_messages_do_not_slow_their_batch_much() -> None:
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [{"segments": {"tier": 3}}, {"prediction": None}, {"created_at": "2026-03-14T10:00:00"}],
+    ids=["segments", "prediction", "time"],
+)
+def test_what_a_producer_gets_wrong_in_each_event_is_set_aside_as_fast_as_good_ones_are_read(wrong: dict[str, Any]) -> None:
+    def seconds(**fields: Any) -> float:
+        values: list[bytes | None] = [encoded(prediction(prediction_id=f"p{number}", **fields)) for number in range(5_000)]
+        start = time.process_time()
+        assert len(reader().read(batch(values)).dead) == (len(values) if fields else 0)
+        return time.process_time() - start
+
+    seconds()
+    assert min(seconds(**wrong) for _ in range(3)) < 12 * min(seconds() for _ in range(3))
+
+
+@pytest.mark.parametrize(
     ("sent", "milliseconds"),
     [
         (NOW, NOW),
