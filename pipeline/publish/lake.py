@@ -20,6 +20,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import orjson
+import pyarrow
+import pyarrow.parquet
 
 from pipeline.cells import Keys
 from pipeline.panes import WINDOWS, pane_start_ms, pane_window
@@ -210,19 +212,33 @@ class LakeExport:
         return found
 
     def _behind(self) -> set[Bucket]:
-        """Return the files to write: a run may have been killed before it exported all, and files may be gone."""
+        """Return the files to write: a run may have been killed before it exported all, and files may be gone.
+
+        Of rows that were withdrawn no revision tells: a file that has another number of rows is written again.
+        """
         revision = self._manifest.get("revision", -1)
         found: set[Bucket] = set()
         for window, length in BUCKET_MS.items():
             with telling(database_file(self._home)):
                 rows = self._connection.execute(
-                    f"""SELECT epoch_ms(window_start) // {length} * {length}, max(revision) FROM {TABLE} WHERE "window" = ? GROUP BY 1""",
+                    f"""SELECT epoch_ms(window_start) // {length} * {length}, max(revision), count(*)
+                        FROM {TABLE} WHERE "window" = ? GROUP BY 1""",
                     [window],
                 ).fetchall()
-            files = set(self._files(window))
+            counts = {int(start): int(count) for start, _, count in rows}
+            files = {start: _row_count(self._file(window, start)) for start in self._files(window)}
             found |= {(window, start) for start in files if (window, start) not in self._sums}
-            found |= {(window, int(start)) for start, newest in rows if newest > revision or start not in files}
+            found |= {(window, start) for start in files.keys() | counts.keys() if files.get(start) != counts.get(start)}
+            found |= {(window, int(start)) for start, newest, _ in rows if newest > revision}
         return found
+
+
+def _row_count(file: Path) -> int:
+    """Return how many rows a file has; -1 where it does not say."""
+    try:
+        return int(pyarrow.parquet.read_metadata(file).num_rows)
+    except (OSError, pyarrow.ArrowException):
+        return -1
 
 
 def _crc32(file: Path, *, sync: bool = False) -> int:

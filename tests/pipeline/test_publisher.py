@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet
 import pytest
 
@@ -127,6 +128,23 @@ def test_files_of_the_history_that_are_damaged_or_gone_are_written_again(tmp_pat
     assert whole.stat().st_ino == untouched
 
 
+def test_rows_that_were_withdrawn_just_before_a_kill_leave_the_lake_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
+    shard.played(PREDICTIONS, served("a", 30), served("b", 30, segments={"plan": "free"}), served("c", 0))
+    desk.hear(*shard.first())
+    desk.close()
+    rows = desk.in_lake()
+    with duckdb.connect(str(tmp_path / "home" / "tower.duckdb")) as database:  # that was committed, and nothing exported since
+        database.execute("DELETE FROM metric_windows WHERE \"window\" = '1m' AND segment = 'plan=free'")
+    desk.open()
+    shard.acknowledged = desk.acknowledged
+    desk.hear(*shard.first())
+    desk.close()
+    assert desk.in_lake() == desk.in_database() < rows
+
+
 def flipped(file: Path, at: int) -> None:
     """Change one byte of a file."""
     content = bytearray(file.read_bytes())
@@ -138,6 +156,7 @@ def test_what_an_export_speaks_of_is_on_the_disk_before_it(tmp_path: Path, monke
     shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
     shard.played(PREDICTIONS, served("a", 0), served("b", 30))
     desk.hear(*shard.first())
+    desk.publisher._lake.finish()  # the first export, of nothing, which began meanwhile
     steps: list[tuple[str, Path]] = []
     sync, replace = os.fsync, os.replace
 
