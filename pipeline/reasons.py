@@ -56,7 +56,10 @@ def shown(value: object) -> str:
     try:
         text = orjson.dumps(value).decode()
     except (TypeError, orjson.JSONEncodeError):
-        text = str(value)
+        try:
+            text = str(value)
+        except RecursionError:  # orjson reads more levels than it, or Python, writes
+            text = "what is nested too deeply"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

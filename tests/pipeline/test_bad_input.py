@@ -141,6 +141,15 @@ def test_a_bad_outcome_is_set_aside_as_received_with_its_reason(_: str, value: b
     assert [(letter.rejection.path, reason in letter.rejection.reason) for letter in intake.dead] == [(path, True)]
 
 
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+@pytest.mark.parametrize("field", ["model", "created_at", "prediction", "segments", "features", "unknown", ""])
+def test_whatever_its_depth_a_message_is_read_or_set_aside(field: str, opening: str) -> None:
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    nested = [opening * depth + "1" + closing * depth for depth in range(980, 1030)]  # Python's and orjson's own limits are among these
+    intake = read([literal(field, text) if field else text.encode() for text in nested])
+    assert len(intake.dead) + (0 if intake.predictions is None else len(intake.predictions)) == len(nested)
+
+
 def test_every_kind_of_bad_input_in_one_batch_leaves_in_the_order_that_it_came() -> None:
     values: list[bytes | None] = []
     for number, (_, value, _, _) in enumerate(BAD_PREDICTIONS):
