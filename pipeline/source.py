@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipeline.intake import RawBatch
 from pipeline.outage import OutageLog
@@ -168,7 +168,12 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
 
     def _pass_over_the_lost(self) -> None:
         place = TopicPartition(self._topic, self._partition)
-        first, end = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+        try:
+            first, end = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+        except KafkaException as error:  # it went away meanwhile; read anew, this partition comes here again
+            self._reading.outage.note(error.args[0])
+            self._consumer.assign([TopicPartition(self._topic, self._partition, self._next)])
+            return
         if self._next > end:  # what to do then is decided at a start, for all partitions and shards together
             raise LogTruncated(
                 f"{self._topic}/{self._partition} was read up to offset {self._next}, but now ends at {end}",

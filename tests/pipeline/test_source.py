@@ -8,7 +8,7 @@ from dataclasses import replace
 from threading import Event as Flag
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from pipeline.intake import RawBatch
@@ -175,6 +175,36 @@ def test_a_topic_that_is_made_anew_while_it_is_read_is_told_whatever_is_accepted
     reading.send(b"x")
     with pytest.raises(LogTruncated, match=r"predictions/0 was read up to offset 5, but now ends at 1 - start again"):
         until(reading.reader(start=5, loss=True), lambda found: messages(found) > 0)
+
+
+def test_a_kafka_that_goes_away_while_it_is_asked_what_it_dropped_is_asked_again(
+    reading: Reading, admin: AdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading.send(*[b"x"] * 10)
+    dropped(admin, 6)
+    reader = reading.reader(start=2, loss=True)
+    consumer = _OnceSilent(reader._consumer)
+    monkeypatch.setattr(reader, "_consumer", consumer)
+    found = until(reader, lambda found: messages(found) == 4)
+    assert [offset for batch in found for offset in batch.offsets.tolist()] == [6, 7, 8, 9]
+    assert consumer.asked == 2
+
+
+class _OnceSilent:
+    """A consumer whose first question for the offsets is not answered."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._consumer, name)
+
+    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
+        self.asked += 1
+        if self.asked == 1:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return self._consumer.get_watermark_offsets(place, timeout=timeout)
 
 
 def test_all_partitions_of_both_topics_are_read(topics: Topics) -> None:
