@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> None:
-    if tower(["pipeline", "--until-caught-up"]) != 0:
+    if tower(["pipeline", "--until-caught-up"], os.environ) != 0:
         sys.exit("the pipeline failed")
 
 
