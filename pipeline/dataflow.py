@@ -20,7 +20,8 @@ from pipeline.dead_letters import DeadLetterOffice
 from pipeline.intake import EventReader, RawBatch
 from pipeline.pace import Pace
 from pipeline.placement import shard_keys
-from pipeline.publish.publisher import Publisher, acknowledged_file, read_acknowledged
+from pipeline.publish.acknowledged import acknowledged_file, read_acknowledged
+from pipeline.publish.publisher import Publisher
 from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
 from pipeline.route import slices

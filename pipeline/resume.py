@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPart
 from confluent_kafka.admin import AdminClient
 
 from pipeline.origins import KafkaTopic, WayOn, read_origins, store_origins, way_on
-from pipeline.publish.publisher import acknowledged_file, publisher_folder, write_acknowledged
+from pipeline.publish.acknowledged import acknowledged_file, write_acknowledged
+from pipeline.publish.publisher import publisher_folder
 from pipeline.publish.state import stored_sequences
 from pipeline.shard.admissions import KEY_SET, Member, admissions_file, restore
 from pipeline.shard.state import NAMES, ShardState

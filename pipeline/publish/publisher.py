@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import orjson
 
 from pipeline.cells import Ints, Keys, Names
 from pipeline.panes import (
@@ -29,6 +28,7 @@ from pipeline.panes import (
     pane_start_ms,
     pane_window,
 )
+from pipeline.publish.acknowledged import acknowledged_file, write_acknowledged
 from pipeline.publish.agenda import Agenda, RollingAgenda, window_ends
 from pipeline.publish.database import MetricsDatabase, database_file
 from pipeline.publish.hints import Hints
@@ -44,7 +44,6 @@ from pipeline.settings import PipelineSettings
 from pipeline.shard.updates import PaneUpdate
 from pipeline.store import Batch
 from pipeline.watermark import BEGINNING
-from schemas.files import replace_file
 from schemas.kafka import KafkaSettings
 from schemas.topics import METRICS
 
@@ -383,21 +382,3 @@ class Publisher:
 def publisher_folder(home: Path) -> Path:
     """Return the folder of the publisher's store."""
     return home / "state" / "publisher"
-
-
-def acknowledged_file(home: Path) -> Path:
-    """Return the file that tells the shards which of their commits the publisher has stored."""
-    return home / "state" / "acknowledged.json"
-
-
-def write_acknowledged(file: Path, sequences: dict[int, int]) -> None:
-    """Write the file that `read_acknowledged` reads."""
-    replace_file(file, orjson.dumps({str(shard): sequence for shard, sequence in sequences.items()}))
-
-
-def read_acknowledged(file: Path, shard: int) -> int:
-    """Return the last commit of a shard that the publisher has stored; 0 when it has none."""
-    try:
-        return int(orjson.loads(file.read_bytes()).get(str(shard), 0))
-    except FileNotFoundError:
-        return 0
