@@ -5,6 +5,7 @@ Each commit notes its new records under the hour in which they expire; what is d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy as np
 from pipeline.cells import Ints
 from pipeline.columns import Hashes
 from pipeline.shard import records as r
-from pipeline.shard.records import Records, unpack
+from pipeline.shard.records import Records, empty_records, pack, unpack
 from pipeline.shard.seen import SeenIds
 from pipeline.shard.state import EXPIRY, RECORDS
+from pipeline.shard.waiting import Waiting
 from pipeline.store import Batch, Store, items_bytes
 
 HOUR_MS = 3_600_000
@@ -23,16 +25,26 @@ IDS_AT_ONCE = 100_000
 """More than a commit can add, so that expiry keeps up with any log; bounded, so that a commit stays short."""
 _NOTED_AGAIN = b"\x01"
 """Ends the key of a note that expiry makes, which else were that of a note of the same commit."""
+OF_ENTRIES = b"\x02"
+"""The same for outcomes that wait beside a record."""
+
+
+Written = Iterable[tuple[bytes, bytes]]
+"""Records by key, as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Records that were dropped: their keys, how many were of predictions, and outcomes whose prediction never came (profile, time)."""
+    """What was dropped: how many predictions, and outcomes whose prediction never came (profile, time).
 
-    keys: frozenset[bytes]
+    `noted` are ids that stay, until `noted_until`.
+    """
+
     predictions: int
     outcome_profile: Ints
     outcome_at: Ints
+    noted: Hashes
+    noted_until: Ints
 
 
 def record_keys(hashes: Hashes) -> list[bytes]:
@@ -41,7 +53,7 @@ def record_keys(hashes: Hashes) -> list[bytes]:
 
 
 def expires_at(records: Records, horizon_ms: Ints) -> Ints:
-    """Return the event time after which each record is not needed: its prediction's, else its newest outcome's, plus the horizon."""
+    """Return the event time after which each record is not needed: its prediction's, else its outcome's, plus the horizon."""
     due: Ints = records["created_at"].astype(np.int64)
     alone = np.flatnonzero((records["flags"] & r.HAS_PREDICTION) == 0)
     due[alone] = r.newest_outcome(records[alone])
@@ -53,8 +65,7 @@ def noted_ids(store: Store) -> SeenIds:
     """Return the ids of all records, from the notes: each record is in one."""
     seen = SeenIds()
     for key, value in store.scan(EXPIRY):
-        hashes = np.frombuffer(value, dtype=">u8").astype(np.uint64).reshape(-1, 2)
-        seen.add(hashes, int.from_bytes(key[:8], "big") * HOUR_MS)
+        seen.add(_hashes(value), int.from_bytes(key[:8], "big") * HOUR_MS)
     return seen
 
 
@@ -69,6 +80,15 @@ class ExpiryNotes:
         self._store = store
         self._first = b""
 
+    @property
+    def done_until(self) -> int:
+        """Event time up to which all that was noted to be due has been looked at."""
+        return (int.from_bytes(self._first[:8], "big") - 1) * HOUR_MS
+
+    def any_due(self, now: int) -> bool:
+        """Return whether there is more to take: not all was taken at once, or what was noted since was due by then."""
+        return self._first < _end(now)
+
     def add(self, batch: Batch, sequence: int, hashes: Hashes, due: Ints, *, suffix: bytes = b"") -> None:
         """Note when the records of this commit expire."""
         if not len(due):
@@ -81,9 +101,9 @@ class ExpiryNotes:
             batch.put(EXPIRY, key, hashes[rows].astype(">u8").tobytes())
             self._first = min(self._first, key)
 
-    def expire(self, batch: Batch, sequence: int, now: int, horizon_ms: Ints, *, ids_at_once: int = IDS_AT_ONCE) -> Expired | None:
-        """Drop what is due at event time `now`; of that the oldest notes, until they hold `ids_at_once`."""
-        end = (now // HOUR_MS + 1).to_bytes(8, "big") if now > 0 else bytes(8)
+    def take_due(self, batch: Batch, now: int, *, ids_at_once: int = IDS_AT_ONCE) -> list[bytes]:
+        """Take the oldest notes of what may be due at event time `now`, until they hold `ids_at_once`; return their keys, ascending."""
+        end = _end(now)
         notes: list[bytes] = []
         data = bytearray()
         for key, value in self._store.scan(EXPIRY, self._first, end):
@@ -94,23 +114,56 @@ class ExpiryNotes:
                 break
         else:
             self._first = max(self._first, end)
-        if not notes:
-            return None
+        batch.delete_all(EXPIRY, notes)
         noted = bytes(data)
-        keys = sorted({noted[start : start + KEY_BYTES] for start in range(0, len(noted), KEY_BYTES)})
-        records = unpack(self._store.get_all(RECORDS, keys))
-        due = expires_at(records, horizon_ms)
+        return sorted({noted[start : start + KEY_BYTES] for start in range(0, len(noted), KEY_BYTES)})
+
+    def drop(
+        self, batch: Batch, sequence: int, now: int, keys: list[bytes], horizon_ms: Ints, written: Written, waiting: Waiting
+    ) -> Expired:
+        """Drop of what was noted the records and the entries that are due, each by its own time; at most `IDS_AT_ONCE` entries.
+
+        `written` is what the batch has put already: this comes after the join, so that nothing is dropped that was read in time.
+        """
+        records = self._records(keys, written)
+        due, horizon = expires_at(records, horizon_ms), horizon_ms[records["profile"]]
         known = records["flags"] != 0
         is_gone = known & (due < now)
-        gone_keys = [key for key, gone in zip(keys, is_gone.tolist(), strict=True) if gone]
-        batch.delete_all(RECORDS, gone_keys)
-        batch.delete_all(EXPIRY, notes)
-        # Used again since, or the configured horizon has become longer: without a note the record would stay for ever.
+        more = np.flatnonzero((records["flags"] & r.HAS_MORE) != 0)
+        dropped = waiting.drop(_of(keys, more), now - horizon[more], IDS_AT_ONCE)
+        has_left = dropped.left != r.NEVER
+        rest = more[has_left]
+        batch.delete_all(RECORDS, _of(keys, np.flatnonzero(is_gone)))
+        # Where entries are left, something must tell that they are there.
+        bare = rest[is_gone[rest]]
+        marks = empty_records(len(bare))
+        marks["flags"], marks["profile"] = r.HAS_MORE, records["profile"][bare]
+        batch.put_all(RECORDS, _of(keys, bare), pack(marks))
+        # Used again since, not all at once, or the configured horizon has become longer: without a note they would stay for ever.
         later = np.flatnonzero(known & ~is_gone)
-        if len(later):
-            hashes = np.frombuffer(b"".join([keys[row] for row in later.tolist()]), dtype=">u8").astype(np.uint64).reshape(-1, 2)
-            self.add(batch, sequence, hashes, due[later], suffix=_NOTED_AGAIN)
+        noted = _hashes(b"".join(_of(keys, np.concatenate([later, rest]))))
+        noted_until = np.concatenate([due[later], dropped.left[has_left] + horizon[rest]])
+        self.add(batch, sequence, noted, noted_until, suffix=_NOTED_AGAIN)
         gone = records[is_gone]
-        alone = gone[(gone["flags"] & r.HAS_PREDICTION) == 0]
-        at = r.newest_outcome(alone)
-        return Expired(frozenset(gone_keys), len(gone) - len(alone), alone["profile"].astype(np.int64), at.astype(np.int64))
+        predicted = (gone["flags"] & r.HAS_PREDICTION) != 0
+        lost = np.concatenate([gone[~predicted & ((gone["flags"] & r.HAS_OUTCOME) != 0)], dropped.records])
+        return Expired(int(predicted.sum()), lost["profile"].astype(np.int64), r.newest_outcome(lost), noted, noted_until)
+
+    def _records(self, keys: list[bytes], written: Written) -> Records:
+        stored = self._store.get_all(RECORDS, keys)
+        wanted = set(keys)
+        newer = {key: value for key, value in written if key in wanted}
+        return unpack([newer.get(key, value) for key, value in zip(keys, stored, strict=True)])
+
+
+def _end(now: int) -> bytes:
+    """Return the key behind the notes of what may be due at event time `now`."""
+    return (now // HOUR_MS + 1).to_bytes(8, "big") if now > 0 else bytes(8)
+
+
+def _of(keys: list[bytes], rows: Ints) -> list[bytes]:
+    return [keys[row] for row in rows.tolist()]
+
+
+def _hashes(keys: bytes) -> Hashes:
+    return np.frombuffer(keys, dtype=">u8").astype(np.uint64).reshape(-1, 2)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.cells import Ints
 from pipeline.columns import Bools, Hashes
 from pipeline.shard import records as r
-from pipeline.shard.records import Records
-from pipeline.shard.rows import OutcomeRows, PredictionRows
+from pipeline.shard.records import Records, empty_records
+from pipeline.shard.rows import OutcomeRows, PredictionRows, joined_outcomes
+from pipeline.shard.waiting import as_records, as_rows, carried
+
+Recall = Callable[[Hashes, Records], tuple[OutcomeRows, Ints]]
+"""Takes out the entries that wait for predictions, by (ids, their records): returns outcomes, and of each its prediction's position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +32,19 @@ class Ids:
 class Joined:
     """What a commit makes of its rows.
 
-    `before` and `after` are the records of the distinct ids, `changed` those to store. `counted` are the rows of predictions that
-    count, ascending; `repeated` the rows that are repeats. `too_far` are the rows of outcomes that are further from their prediction than
-    the horizon, `left_alone` the records whose waiting outcomes turned out to be so; neither counts for the prediction.
+    `before` and `after` are the records of the distinct ids, `changed` those of which more is known or else; to store are also those that
+    are `marked` as having entries. `counted` are the rows of predictions that count, ascending; `repeated` the rows that are repeats.
+    `entries` are outcomes that are to wait beside the record at `entry_of`.
     """
 
     before: Records
     after: Records
     changed: Bools
+    marked: Bools
     counted: Ints
     repeated: Ints
-    too_far: Ints
-    left_alone: Ints
+    entries: Records
+    entry_of: Ints
 
 
 def distinct_ids(predictions: PredictionRows | None, outcomes: OutcomeRows | None) -> Ids:
@@ -56,42 +63,69 @@ def distinct_ids(predictions: PredictionRows | None, outcomes: OutcomeRows | Non
     return Ids(ordered[starts], position[:count], position[count:])
 
 
-def join(before: Records, ids: Ids, predictions: PredictionRows | None, outcomes: OutcomeRows | None, horizon_ms: Ints) -> Joined:
+def join(
+    before: Records, ids: Ids, predictions: PredictionRows | None, outcomes: OutcomeRows | None, horizon_ms: Ints, recall: Recall
+) -> Joined:
     """Return the new state of each id. `horizon_ms` has one entry a profile: how long its model waits for outcomes.
 
     Of several predictions with one id the first read counts; one that comes after the horizon of the earlier one starts anew.
+    What has waited for a prediction is as if it came with it.
     """
-    changed = np.zeros(len(before), dtype=bool)
     counted = repeated = np.zeros(0, dtype=np.int64)
+    told = [(outcomes, ids.of_outcome)] if outcomes is not None else []
+    changed, marked = np.zeros(len(before), dtype=bool), np.zeros(len(before), dtype=bool)
     if predictions is None:
         after = before.copy()
     else:
         deliveries = _first_deliveries(before, ids.of_prediction, predictions, horizon_ms)
         counted, repeated, latest = deliveries.counted, deliveries.repeated, deliveries.latest
         at = ids.of_prediction[latest]
-        # What an earlier prediction of that id has added to the panes is not taken back: it is none of the new one's.
-        renewed = at[(before["flags"][at] & r.HAS_PREDICTION) != 0]
-        if len(renewed):
+        stored = before["flags"][at]
+        alone, more = at[_is_alone(stored)], at[(stored & r.HAS_MORE) != 0]
+        if len(alone):
+            told.append((as_rows(before[alone], ids.hash[alone]), alone))
+        if stored.any():
+            # What an earlier prediction of that id has added to the panes is not taken back: it is none of the new one's.
             before = before.copy()
-            before[renewed] = r.empty_records(len(renewed))
+            before[at[stored != 0]] = empty_records(1)
         after = before.copy()
-        flags = r.HAS_PREDICTION | np.where(predictions.written_as_float[latest], r.ANSWER_IS_FLOAT, 0)
-        after["flags"][at] |= flags.astype(np.uint8)
-        for field, column in (
-            ("created_at", predictions.created_at),
-            ("profile", predictions.profile),
-            ("variant", predictions.variant),
-            ("class", predictions.class_),
-            ("number", predictions.number),
-        ):
-            after[field][at] = column[latest]
+        _predict(after, at, predictions, latest)
         changed[at] = True
-    left_alone = _drop_foreign_outcomes(after, changed, horizon_ms)
-    too_far = np.zeros(0, dtype=np.int64)
-    if outcomes is not None:
-        newly_changed, too_far = _take_outcomes(after, ids.of_outcome, outcomes, horizon_ms)
-        changed |= newly_changed
-    return Joined(before, after, changed, counted, repeated, too_far, left_alone)
+        if len(more):
+            after["flags"][more] |= np.uint8(r.HAS_MORE)
+            recalled, of = recall(ids.hash[more], after[more])
+            told.append((recalled, more[of]))
+    entries, entry_of = empty_records(0), np.zeros(0, dtype=np.int64)
+    if told:
+        rows, at = joined_outcomes([rows for rows, _ in told]), np.concatenate([of for _, of in told])
+        taken, left = _take_outcomes(after, at, rows, horizon_ms)
+        changed |= taken
+        if len(left):
+            alone, others = _leave_alone(after, at, rows, left)
+            changed[alone] = True
+            entries, entry_of = as_records(rows.take(others)), at[others]
+            marked[entry_of] = (after["flags"][entry_of] & r.HAS_MORE) == 0
+            after["flags"][entry_of] |= np.uint8(r.HAS_MORE)
+    return Joined(before, after, changed, marked, counted, repeated, entries, entry_of)
+
+
+def _is_alone(flags: npt.NDArray[np.uint8]) -> Bools:
+    """Return which records hold an outcome that waits."""
+    alone: Bools = ((flags & r.HAS_PREDICTION) == 0) & ((flags & r.HAS_OUTCOME) != 0)
+    return alone
+
+
+def _predict(after: Records, at: Ints, rows: PredictionRows, latest: Ints) -> None:
+    """Put the predictions `latest` into the records `at`, which are empty."""
+    after["flags"][at] = r.HAS_PREDICTION | np.where(rows.written_as_float[latest], r.ANSWER_IS_FLOAT, 0).astype(np.uint8)
+    for field, column in (
+        ("created_at", rows.created_at),
+        ("profile", rows.profile),
+        ("variant", rows.variant),
+        ("class", rows.class_),
+        ("number", rows.number),
+    ):
+        after[field][at] = column[latest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,26 +164,18 @@ def _first_deliveries(before: Records, at: Ints, rows: PredictionRows, horizon_m
 
 
 def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints) -> tuple[Bools, Ints]:
-    """Put into each record, field by field, the newest outcome, if it is newer than what is there.
+    """Put into each record that has a prediction, field by field, the newest outcome, if it is newer than what is there.
 
-    Return which records have changed, and the rows that are further from their prediction than the horizon.
+    Return which records have changed, and the rows that are left: no prediction is there, or it is further away than the horizon.
     """
     changed = np.zeros(len(after), dtype=bool)
-    unseen = at[(after["flags"][at] & (r.HAS_PREDICTION | r.HAS_OUTCOME)) == 0]
-    if len(unseen):
-        profile_of = np.zeros(len(after), dtype=np.uint32)
-        profile_of[at] = rows.profile
-        after["profile"][unseen] = profile_of[unseen]
     predicted = (after["flags"][at] & r.HAS_PREDICTION) != 0
     delay = np.abs(rows.created_at - after["created_at"][at])
-    in_time = ~predicted | (delay <= horizon_ms[after["profile"][at]])
-    is_label = ~np.isnan(rows.number) | (rows.class_ != r.NO_CLASS)
-    for name, present, flag in (
-        ("label", is_label, r.HAS_LABEL),
-        ("converted", rows.converted >= 0, r.HAS_CONVERTED),
-        ("revenue", ~np.isnan(rows.revenue), r.HAS_REVENUE),
-    ):
-        newest = _newest(np.flatnonzero(present & in_time), at, rows, len(after))
+    in_time = predicted & (delay <= horizon_ms[after["profile"][at]])
+    has_any = np.zeros(len(rows), dtype=bool)
+    for name, carries in carried(rows).items():
+        has_any |= carries
+        newest = _newest(np.flatnonzero(carries & in_time), at, rows, len(after))
         target = at[newest]
         known_at, known_tie = after[f"{name}_at"][target], after[f"{name}_tie"][target]
         time, tie = rows.created_at[newest], rows.tie[newest]
@@ -157,7 +183,7 @@ def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints
         target, newest = target[newer], newest[newer]
         after[f"{name}_at"][target] = rows.created_at[newest]
         after[f"{name}_tie"][target] = rows.tie[newest]
-        after["flags"][target] |= np.uint8(flag)
+        after["flags"][target] |= np.uint8(r.OUTCOME_FLAGS[name])
         changed[target] = True
         if name == "label":
             after["label_class"][target] = rows.class_[newest]
@@ -166,7 +192,19 @@ def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints
             after["flags"][target] = (after["flags"][target] & np.uint8(0xFF ^ r.LABEL_IS_FLOAT)) | is_float
         else:
             after[name][target] = (rows.converted if name == "converted" else rows.revenue)[newest]
-    return changed, np.flatnonzero(~in_time)
+    return changed, np.flatnonzero(has_any & ~in_time)
+
+
+def _leave_alone(after: Records, at: Ints, rows: OutcomeRows, left: Ints) -> tuple[Ints, Ints]:
+    """Put of the rows that are `left` the first one of each id into its record, if that is free; return those ids, and the other rows."""
+    free = left[(after["flags"][at[left]] & (r.HAS_PREDICTION | r.HAS_OUTCOME)) == 0]
+    first = np.full(len(after), -1, dtype=np.int64)
+    first[at[free[::-1]]] = free[::-1]
+    ids = np.flatnonzero(first >= 0)
+    had_more = after["flags"][ids] & np.uint8(r.HAS_MORE)
+    after[ids] = as_records(rows.take(first[ids]))
+    after["flags"][ids] |= had_more
+    return ids, left[first[at[left]] != left]
 
 
 def _newest(sent: Ints, at: Ints, rows: OutcomeRows, ids: int) -> Ints:
@@ -178,16 +216,3 @@ def _newest(sent: Ints, at: Ints, rows: OutcomeRows, ids: int) -> Ints:
     order = order[np.lexsort((rows.tie[order], rows.created_at[order], at[order]))]
     newest: Ints = np.concatenate([sent[~several], order[np.append(at[order][1:] != at[order][:-1], True)]])
     return newest
-
-
-def _drop_foreign_outcomes(after: Records, changed: Bools, horizon_ms: Ints) -> Ints:
-    """Forget outcomes that waited for a prediction from which they are further away than the horizon; return their records."""
-    dropped = np.zeros(len(after), dtype=bool)
-    rows = np.flatnonzero(changed & ((after["flags"] & r.HAS_PREDICTION) != 0) & ((after["flags"] & r.HAS_OUTCOME) != 0))
-    for name, flag in (("label", r.HAS_LABEL), ("converted", r.HAS_CONVERTED), ("revenue", r.HAS_REVENUE)):
-        held = rows[(after["flags"][rows] & flag) != 0]
-        far = held[np.abs(after[f"{name}_at"][held] - after["created_at"][held]) > horizon_ms[after["profile"][held]]]
-        after["flags"][far] &= np.uint8(0xFF ^ flag)
-        after[f"{name}_at"][far] = r.NEVER
-        dropped[far] = True
-    return np.flatnonzero(dropped)

@@ -19,7 +19,10 @@ HAS_LABEL = 4
 LABEL_IS_FLOAT = 8
 HAS_CONVERTED = 16
 HAS_REVENUE = 32
+HAS_MORE = 64
+"""Outcomes may wait beside the record (`waiting`). A record may say nothing else: its outcome has expired, and others have not."""
 HAS_OUTCOME = HAS_LABEL | HAS_CONVERTED | HAS_REVENUE
+OUTCOME_FLAGS = {"label": HAS_LABEL, "converted": HAS_CONVERTED, "revenue": HAS_REVENUE}
 
 NO_CLASS = np.uint32(0xFFFFFFFF)
 NEVER = np.iinfo(np.int64).min
@@ -59,7 +62,7 @@ def empty_records(count: int) -> Records:
 
 def newest_outcome(records: Records) -> Ints:
     """Return the time of the newest outcome of each record; NEVER where there is none."""
-    newest: Ints = np.maximum.reduce([records[f"{name}_at"] for name in ("label", "converted", "revenue")]).astype(np.int64)
+    newest: Ints = np.maximum.reduce([records[f"{name}_at"] for name in OUTCOME_FLAGS]).astype(np.int64)
     return newest
 
 

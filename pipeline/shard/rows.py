@@ -59,6 +59,10 @@ class OutcomeRows:
     def __len__(self) -> int:
         return len(self.created_at)
 
+    def take(self, rows: Ints) -> OutcomeRows:
+        """Return some of the rows."""
+        return OutcomeRows(**{name: getattr(self, name)[rows] for name in OutcomeRows.__slots__})
+
 
 def prediction_rows(batch: Predictions, watermark: int, names: NameTables) -> PredictionRows:
     """Return the rows of one batch with the shard's ids."""
@@ -119,6 +123,8 @@ def joined_predictions(parts: Sequence[PredictionRows]) -> PredictionRows:
 
 def joined_outcomes(parts: Sequence[OutcomeRows]) -> OutcomeRows:
     """Return the rows of several batches as one."""
+    if len(parts) == 1:
+        return parts[0]
     return OutcomeRows(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in OutcomeRows.__slots__})
 
 

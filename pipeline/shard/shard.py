@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
@@ -24,13 +25,14 @@ from pipeline.shard import records as r
 from pipeline.shard.admissions import Admissions, OwnAdmissions
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
 from pipeline.shard.expand import expand, late_cells
-from pipeline.shard.expiry import Expired, ExpiryNotes, expires_at, noted_ids, record_keys
+from pipeline.shard.expiry import HOUR_MS, OF_ENTRIES, Expired, ExpiryNotes, Written, expires_at, noted_ids, record_keys
 from pipeline.shard.join import Joined, distinct_ids, join
 from pipeline.shard.names import NameTables
 from pipeline.shard.records import Records, pack, unpack
 from pipeline.shard.rows import OutcomeRows, PredictionRows, joined_outcomes, joined_predictions, outcome_rows, prediction_rows
 from pipeline.shard.state import PANES, RECORDS, ShardState
 from pipeline.shard.updates import PaneUpdate
+from pipeline.shard.waiting import Waiting
 from pipeline.store import Batch
 from pipeline.watermark import BEGINNING, Watermark
 from schemas.metrics import TUMBLING, WINDOW_LENGTH_MS
@@ -135,10 +137,11 @@ class Shard:
         state, batch = self._state, self._state.store.batch()
         state.next_commit()
         self._extend_model_columns()
-        expired = self._expired(batch)
-        parts = self._unmatched(expired.outcome_profile, expired.outcome_at) if expired else []
-        if self._rows:
-            parts += self._commit_rows(batch, expired.keys if expired else frozenset())
+        waiting, now = Waiting(state.store, batch), self._read_until()
+        due = self._notes.take_due(batch, now)
+        parts, written = self._commit_rows(batch, waiting) if self._rows else ([], [])
+        if due:
+            parts += self._expire(self._notes.drop(batch, state.sequence, now, due, self._horizon_ms, written, waiting))
         cells = NO_CELLS
         if parts:
             touched = np.unique(np.concatenate([part.pane for part in parts]))
@@ -151,7 +154,10 @@ class Shard:
         state.forget_outbox(batch, self._acknowledged())
         state.put_meta(batch, {times.topic: times.stored() for times in (self._watermark, self._outcome_times)})
         state.store.write(batch)
-        self._predictions, self._outcomes, self._rows, self._moved = [], [], 0, False
+        self._predictions, self._outcomes, self._rows = [], [], 0
+        self._moved = self._notes.any_due(now)
+        if self._moved:
+            self._read_at_ms = self._clock()
         return self._update(cells, names)
 
     def unpublished(self) -> Iterator[PaneUpdate]:
@@ -187,67 +193,61 @@ class Shard:
         newest = self._watermark.newest_event_time
         return PaneUpdate(self.number, self._state.sequence, cells, names, self._watermark.value, newest, counts)
 
-    def _commit_rows(self, batch: Batch, expired: frozenset[bytes]) -> list[Cells]:
+    def _commit_rows(self, batch: Batch, waiting: Waiting) -> tuple[list[Cells], Written]:
         predictions = joined_predictions(self._predictions) if self._predictions else None
         outcomes = joined_outcomes(self._outcomes) if self._outcomes else None
         ids = distinct_ids(predictions, outcomes)
         keys = record_keys(ids.hash)
-        before = self._stored_records(ids.hash, keys, expired)
-        joined = join(before, ids, predictions, outcomes, self._horizon_ms)
+        before = self._stored_records(ids.hash, keys)
+        joined = join(before, ids, predictions, outcomes, self._horizon_ms, partial(waiting.recall, horizon_ms=self._horizon_ms))
+        to_store = joined.changed | joined.marked
+        written = list(compress(keys, to_store.tolist())), pack(joined.after[to_store])
+        batch.put_all(RECORDS, *written)
+        waiting.put(ids.hash[joined.entry_of], joined.entries)
         changed = np.flatnonzero(joined.changed)
-        after = joined.after[changed]
-        batch.put_all(RECORDS, list(compress(keys, joined.changed.tolist())), pack(after))
         noted = self._new_or_waiting(joined, changed)
-        due = expires_at(joined.after, self._horizon_ms)[noted]
-        self._notes.add(batch, self._state.sequence, ids.hash[noted], due)
-        self._seen.add(ids.hash[noted], int(due.max(initial=BEGINNING)))
-        with_outcome = changed[(after["flags"] & r.HAS_OUTCOME) != 0]
+        self._note(batch, ids.hash[noted], expires_at(joined.after, self._horizon_ms)[noted])
+        self._note(batch, ids.hash[joined.entry_of], expires_at(joined.entries, self._horizon_ms), suffix=OF_ENTRIES)
+        with_outcome = changed[(joined.after["flags"][changed] & r.HAS_OUTCOME) != 0]
         deltas = outcome_deltas(joined.before[with_outcome], joined.after[with_outcome], self._task, self._class_ids)
-        parts = self._unmatched_in_commit(joined, outcomes)
+        parts: list[Cells] = []
         oldest_end = self._oldest_end()
         scopes = self._names.profile_scopes
         if predictions is not None:
             deltas += prediction_deltas(predictions, joined.counted, joined.repeated)
             parts += late_cells(predictions, joined.counted, scopes, oldest_end, self._settings.allowed_lateness_ms)
         self._count(predictions, outcomes, joined)
-        return parts + (expand(concatenated(deltas), scopes, oldest_end) if deltas else [])
+        return parts + (expand(concatenated(deltas), scopes, oldest_end) if deltas else []), zip(*written, strict=True)
 
-    def _stored_records(self, hashes: Hashes, keys: list[bytes], expired: frozenset[bytes]) -> Records:
-        """Return the records of ids; only for those that may have been seen, and do not expire in this commit, is the store asked."""
-        known = [row for row in np.flatnonzero(self._seen.may_hold(hashes)).tolist() if keys[row] not in expired]
+    def _stored_records(self, hashes: Hashes, keys: list[bytes]) -> Records:
+        """Return the records of ids; only for those that may have been seen is the store asked."""
+        known = np.flatnonzero(self._seen.may_hold(hashes)).tolist()
         records = r.empty_records(len(keys))
         records[known] = unpack(self._state.store.get_all(RECORDS, [keys[row] for row in known]))
         return records
 
-    def _expired(self, batch: Batch) -> Expired | None:
+    def _note(self, batch: Batch, hashes: Hashes, due: Ints, suffix: bytes = b"") -> None:
+        self._notes.add(batch, self._state.sequence, hashes, due, suffix=suffix)
+        self._seen.add(hashes, int(due.max(initial=BEGINNING)))
+
+    def _read_until(self) -> int:
+        """Return the full hour that both topics have reached: what is noted for an hour expires with it, however commits cut the log."""
         now = self._watermark.value
         if self._outcome_times.partitions and (slowest := self._outcome_times.slowest) is not None:
             now = min(now, slowest)
-        expired = self._notes.expire(batch, self._state.sequence, now, self._horizon_ms)
-        if expired is not None:
-            self._seen.forget(now)
-            self._counts["expired predictions"] += expired.predictions
-        return expired
+        return now - now % HOUR_MS
 
-    def _unmatched_in_commit(self, joined: Joined, outcomes: OutcomeRows | None) -> list[Cells]:
-        """Return the cells of outcomes that are too far from their prediction to count for it."""
-        profile, at = [], []
-        if outcomes is not None and len(joined.too_far):
-            profile.append(outcomes.profile[joined.too_far])
-            at.append(outcomes.created_at[joined.too_far])
-        if len(joined.left_alone):
-            alone = joined.before[joined.left_alone]
-            profile.append(alone["profile"].astype(np.int64))  # as the outcome had it: its model alone
-            at.append(r.newest_outcome(alone))
-        return self._unmatched(np.concatenate(profile), np.concatenate(at)) if at else []
-
-    def _unmatched(self, profile: Ints, at: Ints) -> list[Cells]:
-        if not len(at):
+    def _expire(self, expired: Expired) -> list[Cells]:
+        """Follow what was dropped; return the cells of outcomes whose prediction never came."""
+        self._seen.forget(self._notes.done_until)
+        self._seen.add(expired.noted, int(expired.noted_until.max(initial=BEGINNING)))
+        self._counts["expired predictions"] += expired.predictions
+        if not (count := len(expired.outcome_at)):
             return []
-        self._counts["unmatched outcomes"] += len(at)
-        ones = np.ones(len(at))
-        unmatched = Delta(profile, at, np.broadcast_to(cell_keys(Kind.UNMATCHED), ones.shape), ones)
-        return expand(unmatched, self._names.profile_scopes, self._oldest_end())
+        self._counts["unmatched outcomes"] += count
+        unmatched = np.broadcast_to(cell_keys(Kind.UNMATCHED), (count,))
+        delta = Delta(expired.outcome_profile, expired.outcome_at, unmatched, np.ones(count))
+        return expand(delta, self._names.profile_scopes, self._oldest_end())
 
     def _oldest_end(self) -> list[int]:
         """A window is kept while it ends after this, which follows the newest event time."""

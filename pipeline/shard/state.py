@@ -14,8 +14,8 @@ from pipeline.panes import Cells, key_bytes, pack_cells, unpack_cells
 from pipeline.shard.names import NameTables, NewNames
 from pipeline.store import Batch, Store
 
-FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta")
-RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META = FAMILIES
+FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta", "waiting")
+RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META, WAITING = FAMILIES
 _LEAP = 1 << 40
 Position = tuple[str, int]
 """A source partition: (topic, partition)."""

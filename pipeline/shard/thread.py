@@ -61,14 +61,16 @@ class ShardThread:
                 self._shard.take(item)
             if self._shard.due:
                 self._commit()
-        self._commit()
+        while self._commit():
+            pass  # there may be more to expire than one commit does
         self._shard.close()
 
     def _wait_s(self) -> float:
         due_at = self._shard.due_at_ms
         return _LONGEST_WAIT_S if due_at is None else (due_at - self._clock()) / 1000
 
-    def _commit(self) -> None:
+    def _commit(self) -> bool:
         update = self._shard.commit()
         if update is not None:
             self._done.append(update)
+        return update is not None

@@ -41,10 +41,21 @@ Field = tuple[int, int, Any]
 
 @dataclass(slots=True)
 class Remembered:
-    """What is known of one id."""
+    """What is known of one id: its prediction, what counts for that, and what waits for another one."""
 
     served: Served | None = None
     fields: dict[str, Field] = field(default_factory=dict)
+    waiting: list[Known] = field(default_factory=list)
+
+    def take(self, event: Known) -> None:
+        """Take an outcome."""
+        if self.served is None or abs(event.at - self.served.at) > HORIZON_MS:
+            self.waiting.append(event)
+            return
+        for name in FIELDS:
+            value, before = getattr(event, name), self.fields.get(name)
+            if value is not None and (before is None or (event.at, event.tie) > before[:2]):
+                self.fields[name] = (event.at, event.tie, value)
 
 
 @dataclass(slots=True)
@@ -62,11 +73,8 @@ class Naive:
         known = self.ids.setdefault(event.id, Remembered())
         if isinstance(event, Served):
             self._serve(known, event)
-        elif known.served is None or abs(event.at - known.served.at) <= HORIZON_MS:
-            for name in FIELDS:
-                value, before = getattr(event, name), known.fields.get(name)
-                if value is not None and (before is None or (event.at, event.tie) > before[:2]):
-                    known.fields[name] = (event.at, event.tie, value)
+        elif carries_any(event):
+            known.take(event)
 
     def _serve(self, known: Remembered, event: Served) -> None:
         position, self._predictions = self._predictions, self._predictions + 1
@@ -75,10 +83,30 @@ class Naive:
             return
         if known.served is not None:
             self.past.append(known)
-            known = self.ids[event.id] = Remembered()
         self.counted.append(position)
-        known.served = event
-        known.fields = {name: one for name, one in known.fields.items() if abs(one[0] - event.at) <= HORIZON_MS}
+        anew = self.ids[event.id] = Remembered(event)
+        for outcome in known.waiting:
+            anew.take(outcome)
+
+
+def carries_any(event: Known) -> bool:
+    """Return whether an outcome says anything."""
+    return any(getattr(event, name) is not None for name in FIELDS)
+
+
+def unmatched(naive: Naive) -> set[Known]:
+    """Return the outcomes that no prediction has taken."""
+    return {event for known in naive.ids.values() for event in known.waiting}
+
+
+def at_once(events: Iterable[Event]) -> Naive:
+    """Return the state after all events, of which each id has one prediction at most, or repeats of it: in no order at all."""
+    events = list(events)
+    naive = play([event for event in events if isinstance(event, Served)])
+    for event in events:
+        if isinstance(event, Known) and carries_any(event):
+            naive.ids.setdefault(event.id, Remembered()).take(event)
+    return naive
 
 
 def matched(naive: Naive) -> Iterable[tuple[Served, dict[str, Any]]]:

@@ -12,6 +12,7 @@ from pipeline.cells import Kind
 from pipeline.settings import ModelSettings
 from pipeline.shard.expiry import ExpiryNotes
 from pipeline.shard.state import EXPIRY, RECORDS
+from pipeline.shard.waiting import Waiting
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, outcome, prediction
 from tests.pipeline.shards import OneShard, with_settings
@@ -74,8 +75,7 @@ def test_outcomes_hold_expiry_back_as_long_as_they_are_further_behind(shard: One
 
 
 def test_an_outcome_whose_prediction_never_comes_is_counted_once_at_its_own_time(shard: OneShard) -> None:
-    shard.played(OUTCOMES, known(1, START))
-    shard.played(OUTCOMES, known(1, START + HOUR, converted=True))
+    shard.played(OUTCOMES, known(1, START + HOUR))
     shard.advance(START + 11 * HOUR)
     assert shard.windows(Kind.UNMATCHED) == set()
     shard.advance(START + 13 * HOUR)
@@ -148,7 +148,8 @@ def test_expiry_takes_a_bounded_part_at_a_time_oldest_first(shard: OneShard) -> 
     notes = ExpiryNotes(store)
     for sequence in range(4):
         batch = store.batch()
-        notes.expire(batch, sequence, START + 100 * HOUR, shard.shard._horizon_ms, ids_at_once=10)
+        due = notes.take_due(batch, START + 100 * HOUR, ids_at_once=10)
+        notes.drop(batch, sequence, START + 100 * HOUR, due, shard.shard._horizon_ms, [], Waiting(store, batch))
         store.write(batch)
         left.append((stored(shard), stored(shard, EXPIRY)))
     assert left == [(20, 20), (10, 10), (0, 0), (0, 0)]

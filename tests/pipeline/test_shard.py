@@ -253,5 +253,7 @@ def test_an_outcome_too_far_from_its_prediction_is_unmatched_whichever_was_read_
     second.played(OUTCOMES, known(0, created_at=far))
     second.played(PREDICTIONS, served(0))
     for shard in (first, second):
+        assert shard.windows(Kind.UNMATCHED) == set()
+        shard.advance(far + 31 * DAY)
         assert shard.value(Kind.UNMATCHED, "1d", far - far % DAY) == 1
         assert shard.value(Kind.LABELLED, "1d", TODAY) == 0
