@@ -101,15 +101,15 @@ class ExpiryNotes:
             batch.put(EXPIRY, key, hashes[rows].astype(">u8").tobytes())
             self._first = min(self._first, key)
 
-    def take_due(self, batch: Batch, now: int, *, ids_at_once: int = IDS_AT_ONCE) -> list[bytes]:
-        """Take the oldest notes of what may be due at event time `now`, until they hold `ids_at_once`; return their keys, ascending."""
+    def take_due(self, batch: Batch, now: int) -> list[bytes]:
+        """Take the oldest notes of what may be due at event time `now`, until they hold `IDS_AT_ONCE`; return their keys, ascending."""
         end = _end(now)
         notes: list[bytes] = []
         data = bytearray()
         for key, value in self._store.scan(EXPIRY, self._first, end):
             notes.append(key)
             data += value
-            if len(data) >= ids_at_once * KEY_BYTES:
+            if len(data) >= IDS_AT_ONCE * KEY_BYTES:
                 self._first = key
                 break
         else:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.cells import Ints
 from pipeline.columns import Bools, Hashes
 from pipeline.shard import records as r
 from pipeline.shard.records import Records, empty_records
 from pipeline.shard.rows import OutcomeRows, PredictionRows, joined_outcomes
-from pipeline.shard.waiting import as_records, as_rows, carried
+from pipeline.shard.waiting import as_records, as_rows, carried, put_alone
 
 Recall = Callable[[Hashes, Records], tuple[OutcomeRows, Ints]]
 """Takes out the entries that wait for predictions, by (ids, their records): returns outcomes, and of each its prediction's position."""
@@ -81,18 +80,20 @@ def join(
         counted, repeated, latest = deliveries.counted, deliveries.repeated, deliveries.latest
         at = ids.of_prediction[latest]
         stored = before["flags"][at]
-        alone, more = at[_is_alone(stored)], at[(stored & r.HAS_MORE) != 0]
-        if len(alone):
-            told.append((as_rows(before[alone], ids.hash[alone]), alone))
-        if stored.any():
-            # What an earlier prediction of that id has added to the panes is not taken back: it is none of the new one's.
+        far = _waits_for_another(before, ids.of_prediction, predictions, latest, horizon_ms)
+        if len(far):
+            told.append((as_rows(before[far], ids.hash[far]), far))
+        # What an earlier prediction of that id has added to the panes is not taken back: it is none of the new one's.
+        free = np.concatenate([at[(stored & r.HAS_PREDICTION) != 0], far])
+        if len(free):
             before = before.copy()
-            before[at[stored != 0]] = empty_records(1)
+            before[free] = empty_records(1)
         after = before.copy()
-        _predict(after, at, predictions, latest)
+        _put_predictions(after, at, predictions, latest)
         changed[at] = True
+        more = at[(stored & r.HAS_MORE) != 0]
+        after["flags"][more] |= np.uint8(r.HAS_MORE)
         if len(more):
-            after["flags"][more] |= np.uint8(r.HAS_MORE)
             recalled, of = recall(ids.hash[more], after[more])
             told.append((recalled, more[of]))
     entries, entry_of = empty_records(0), np.zeros(0, dtype=np.int64)
@@ -103,21 +104,15 @@ def join(
         if len(left):
             alone, others = _leave_alone(after, at, rows, left)
             changed[alone] = True
-            entries, entry_of = as_records(rows.take(others)), at[others]
+            entries, entry_of = as_records(rows, others), at[others]
             marked[entry_of] = (after["flags"][entry_of] & r.HAS_MORE) == 0
             after["flags"][entry_of] |= np.uint8(r.HAS_MORE)
     return Joined(before, after, changed, marked, counted, repeated, entries, entry_of)
 
 
-def _is_alone(flags: npt.NDArray[np.uint8]) -> Bools:
-    """Return which records hold an outcome that waits."""
-    alone: Bools = ((flags & r.HAS_PREDICTION) == 0) & ((flags & r.HAS_OUTCOME) != 0)
-    return alone
-
-
-def _predict(after: Records, at: Ints, rows: PredictionRows, latest: Ints) -> None:
-    """Put the predictions `latest` into the records `at`, which are empty."""
-    after["flags"][at] = r.HAS_PREDICTION | np.where(rows.written_as_float[latest], r.ANSWER_IS_FLOAT, 0).astype(np.uint8)
+def _put_predictions(after: Records, at: Ints, rows: PredictionRows, latest: Ints) -> None:
+    flags = r.HAS_PREDICTION | np.where(rows.written_as_float[latest], r.ANSWER_IS_FLOAT, 0)
+    after["flags"][at] |= flags.astype(np.uint8)
     for field, column in (
         ("created_at", rows.created_at),
         ("profile", rows.profile),
@@ -126,6 +121,15 @@ def _predict(after: Records, at: Ints, rows: PredictionRows, latest: Ints) -> No
         ("number", rows.number),
     ):
         after[field][at] = column[latest]
+
+
+def _waits_for_another(before: Records, at: Ints, rows: PredictionRows, latest: Ints, horizon_ms: Ints) -> Ints:
+    """Return the records whose outcome that waits is further than the horizon from the prediction that has come."""
+    stored = before["flags"][at[latest]]
+    row = latest[((stored & r.HAS_PREDICTION) == 0) & ((stored & r.HAS_OUTCOME) != 0)]
+    delay = np.abs(r.newest_outcome(before, at[row]) - rows.created_at[row])
+    far: Ints = at[row[delay > horizon_ms[rows.profile[row]]]]
+    return far
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +200,12 @@ def _take_outcomes(after: Records, at: Ints, rows: OutcomeRows, horizon_ms: Ints
 
 
 def _leave_alone(after: Records, at: Ints, rows: OutcomeRows, left: Ints) -> tuple[Ints, Ints]:
-    """Put of the rows that are `left` the first one of each id into its record, if that is free; return those ids, and the other rows."""
-    free = left[(after["flags"][at[left]] & (r.HAS_PREDICTION | r.HAS_OUTCOME)) == 0]
+    """Put of the rows that are `left` the first one of each id into its record, if there is none; return those ids, and the other rows."""
+    free = left[after["flags"][at[left]] == 0]
     first = np.full(len(after), -1, dtype=np.int64)
     first[at[free[::-1]]] = free[::-1]
     ids = np.flatnonzero(first >= 0)
-    had_more = after["flags"][ids] & np.uint8(r.HAS_MORE)
-    after[ids] = as_records(rows.take(first[ids]))
-    after["flags"][ids] |= had_more
+    put_alone(after, ids, rows, first[ids])
     return ids, left[first[at[left]] != left]
 
 

@@ -60,9 +60,9 @@ def empty_records(count: int) -> Records:
     return np.full(count, _EMPTY)
 
 
-def newest_outcome(records: Records) -> Ints:
-    """Return the time of the newest outcome of each record; NEVER where there is none."""
-    newest: Ints = np.maximum.reduce([records[f"{name}_at"] for name in OUTCOME_FLAGS]).astype(np.int64)
+def newest_outcome(records: Records, rows: Ints | slice = slice(None)) -> Ints:
+    """Return the time of the newest outcome of each record, or of those at `rows`; NEVER where there is none."""
+    newest: Ints = np.maximum.reduce([records[f"{name}_at"][rows] for name in OUTCOME_FLAGS]).astype(np.int64)
     return newest
 
 

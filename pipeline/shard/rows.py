@@ -59,10 +59,6 @@ class OutcomeRows:
     def __len__(self) -> int:
         return len(self.created_at)
 
-    def take(self, rows: Ints) -> OutcomeRows:
-        """Return some of the rows."""
-        return OutcomeRows(**{name: getattr(self, name)[rows] for name in OutcomeRows.__slots__})
-
 
 def prediction_rows(batch: Predictions, watermark: int, names: NameTables) -> PredictionRows:
     """Return the rows of one batch with the shard's ids."""

@@ -29,19 +29,26 @@ def carried(rows: OutcomeRows) -> dict[str, Bools]:
     return {"label": is_label, "converted": rows.converted >= 0, "revenue": ~np.isnan(rows.revenue)}
 
 
-def as_records(rows: OutcomeRows) -> Records:
-    """Return outcomes as records without a prediction, one each."""
-    records = empty_records(len(rows))
-    records["profile"] = rows.profile
-    for name, carries in carried(rows).items():
-        records["flags"] |= np.where(carries, r.OUTCOME_FLAGS[name], 0).astype(np.uint8)
-        records[f"{name}_at"][carries], records[f"{name}_tie"][carries] = rows.created_at[carries], rows.tie[carries]
-        if name == "label":
-            records["label_class"], records["label_number"] = rows.class_, rows.number
-            records["flags"] |= np.where(carries & rows.written_as_float, r.LABEL_IS_FLOAT, 0).astype(np.uint8)
-        else:
-            records[name][carries] = (rows.converted if name == "converted" else rows.revenue)[carries]
+def as_records(rows: OutcomeRows, which: Ints) -> Records:
+    """Return some of the outcomes as records without a prediction, one each."""
+    records = empty_records(len(which))
+    put_alone(records, np.arange(len(which)), rows, which)
     return records
+
+
+def put_alone(records: Records, at: Ints, rows: OutcomeRows, which: Ints) -> None:
+    """Put some of the outcomes into the records `at`, one each, which are empty."""
+    records["profile"][at] = rows.profile[which]
+    for name, carries in carried(rows).items():
+        held = np.flatnonzero(carries[which])
+        target, row = at[held], which[held]
+        records["flags"][target] |= np.uint8(r.OUTCOME_FLAGS[name])
+        records[f"{name}_at"][target], records[f"{name}_tie"][target] = rows.created_at[row], rows.tie[row]
+        if name == "label":
+            records["label_class"][target], records["label_number"][target] = rows.class_[row], rows.number[row]
+            records["flags"][target[rows.written_as_float[row]]] |= np.uint8(r.LABEL_IS_FLOAT)
+        else:
+            records[name][target] = (rows.converted if name == "converted" else rows.revenue)[row]
 
 
 def as_rows(records: Records, hashes: Hashes) -> OutcomeRows:
@@ -104,12 +111,13 @@ class Waiting:
         left = np.full(len(ids), r.NEVER)
         for position, (id_, end) in enumerate(zip(ids, before.tolist(), strict=True)):
             for key, value in self._store.scan(WAITING, id_, id_ + _AFTER_ALL):
+                if key in self._recalled:
+                    continue
                 at = int.from_bytes(key[_ID_BYTES : _ID_BYTES + 8], "big")
-                if key not in self._recalled and (at >= end or len(dropped) >= at_most):
+                if at >= end or len(dropped) >= at_most:
                     left[position] = at
                     break
-                if key not in self._recalled:
-                    dropped[key] = value
+                dropped[key] = value
             if left[position] == r.NEVER and id_ in self._put:
                 left[position] = end  # it is looked at again when they can be seen
         self._batch.delete_all(WAITING, list(dropped))

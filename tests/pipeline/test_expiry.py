@@ -10,9 +10,7 @@ import pytest
 
 from pipeline.cells import Kind
 from pipeline.settings import ModelSettings
-from pipeline.shard.expiry import ExpiryNotes
 from pipeline.shard.state import EXPIRY, RECORDS
-from pipeline.shard.waiting import Waiting
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, outcome, prediction
 from tests.pipeline.shards import OneShard, with_settings
@@ -142,17 +140,15 @@ def test_a_horizon_that_is_made_longer_holds_for_what_is_there_already(tmp_path:
     assert (stored(shard), stored(shard, EXPIRY)) == (0, 0)
 
 
-def test_expiry_takes_a_bounded_part_at_a_time_oldest_first(shard: OneShard) -> None:
+def test_expiry_takes_a_bounded_part_at_a_time_oldest_first(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.shard.expiry.IDS_AT_ONCE", 10)
     shard.played(PREDICTIONS, *(served(number, START + number * HOUR) for number in range(30)))
-    store, left = shard.shard._state.store, []
-    notes = ExpiryNotes(store)
-    for sequence in range(4):
-        batch = store.batch()
-        due = notes.take_due(batch, START + 100 * HOUR, ids_at_once=10)
-        notes.drop(batch, sequence, START + 100 * HOUR, due, shard.shard._horizon_ms, [], Waiting(store, batch))
-        store.write(batch)
+    left = [(stored(shard), stored(shard, EXPIRY))]
+    shard.advance(START + 100 * HOUR)
+    left.append((stored(shard), stored(shard, EXPIRY)))
+    while shard.commit():
         left.append((stored(shard), stored(shard, EXPIRY)))
-    assert left == [(20, 20), (10, 10), (0, 0), (0, 0)]
+    assert left == [(30, 30), (20, 20), (10, 10), (0, 0), (0, 0)]
 
 
 def test_what_is_read_when_its_hour_has_long_passed_expires_too(shard: OneShard) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline.cells import Kind
 from pipeline.columns import Progress
 from pipeline.route import slices
+from pipeline.shard.seen import SeenIds
 from pipeline.shard.state import EXPIRY, RECORDS, WAITING
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, outcome, prediction
@@ -72,6 +74,11 @@ def reopened(shard: OneShard, settings: Any = TEN_HOURS) -> OneShard:
     return again
 
 
+def forget_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a shard that is reopened forget the ids that it has seen in the smallest parts."""
+    monkeypatch.setattr("pipeline.shard.expiry.SeenIds", partial(SeenIds, first_capacity=1))
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 def test_a_label_counts_though_a_correction_that_comes_too_late_was_read_too(shard: OneShard, order: tuple[int, ...]) -> None:
     events = [(PREDICTIONS, served(START)), (OUTCOMES, known(START + HOUR, label=1)), (OUTCOMES, known(START + 11 * HOUR, label=0))]
@@ -98,12 +105,14 @@ def test_after_a_restart_what_waits_is_found(shard: OneShard) -> None:
 
 def test_an_outcome_too_far_from_its_prediction_counts_for_one_that_uses_the_id_again(shard: OneShard) -> None:
     shard.played(PREDICTIONS, served(START))
-    shard.played(OUTCOMES, known(START + 11 * HOUR, label=1))
-    assert stored(shard) == (1, 1, 2)
+    shard.played(OUTCOMES, known(START + 11 * HOUR, label=1), known(START + 25 * HOUR, label=0))
+    assert stored(shard) == (1, 2, 3)
     shard.played(PREDICTIONS, served(START + 10 * HOUR + 1))
-    assert shard.value(Kind.LABELLED, "1h", START + 10 * HOUR) == total(shard, Kind.LABELLED) == 1
+    assert shard.value(Kind.LABELLED, "1h", START + 10 * HOUR) == agreed(shard) == total(shard, Kind.LABELLED) == 1
     shard.advance(START + 23 * HOUR)
-    assert (unmatched_hours(shard), stored(shard)) == ({}, (0, 0, 0))
+    assert unmatched_hours(shard) == {}
+    shard.advance(START + 37 * HOUR)
+    assert (unmatched_hours(shard), stored(shard)) == ({25: 1}, (0, 0, 0))
 
 
 def test_each_outcome_of_an_unknown_prediction_is_counted_when_its_own_horizon_has_passed(shard: OneShard) -> None:
@@ -119,11 +128,21 @@ def test_each_outcome_of_an_unknown_prediction_is_counted_when_its_own_horizon_h
     assert (stored(shard), shard.updates[-1].counts["unmatched outcomes"]) == ((0, 0, 0), 5)
 
 
+def test_what_expires_does_so_by_full_hours_whatever_else_of_its_id_is_looked_at(shard: OneShard) -> None:
+    shard.played(OUTCOMES, known(START, label=1), known(START + 3 * HOUR // 2, label=1))
+    shard.advance(START + 47 * HOUR // 4)
+    assert unmatched_hours(shard) == {0: 1}
+    shard.advance(START + 12 * HOUR)
+    assert unmatched_hours(shard) == {0: 1, 1: 1}
+
+
 def test_a_prediction_takes_what_waits_near_enough_and_leaves_the_rest(shard: OneShard) -> None:
     shard.played(OUTCOMES, *(known(START + hour * HOUR, label=1) for hour in (0, 1, 2, 20, 23)))
     shard.played(OUTCOMES, known(START + 21 * HOUR, label=0), known(START + HOUR, "other", label=0))
+    shard.played(OUTCOMES, known(START + 22 * HOUR, converted=True), known(START + 2 * HOUR, revenue_generated=3.0))
     shard.played(PREDICTIONS, served(START + 12 * HOUR), served(START + 12 * HOUR))
     assert (agreed(shard), total(shard, Kind.LABELLED)) == (0, 1)
+    assert (total(shard, Kind.CONVERTED), total(shard, Kind.REVENUE)) == (1, 3)
     shard.advance(START + 40 * HOUR, commits=2)
     assert (unmatched_hours(shard), stored(shard)) == ({0: 1, 1: 2, 23: 1}, (0, 0, 0))
 
@@ -161,15 +180,22 @@ def test_what_is_read_in_one_commit_meets_before_anything_of_it_expires(shard: O
     assert (unmatched_hours(shard), stored(shard)) == ({25: 1, 30: 1}, (0, 0, 0))
 
 
-def test_where_the_horizon_is_made_longer_all_that_waits_does_so_longer(shard: OneShard) -> None:
+def test_where_the_horizon_is_made_longer_all_that_waits_does_so_longer(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_soon(monkeypatch)
     longer = replace(TEN_HOURS, label_horizon_ms=20 * HOUR)
     shard.played(OUTCOMES, *(known(START + hour * HOUR, label=1) for hour in range(3)))
+    shard.played(OUTCOMES, known(START, "q", label=1), known(START + HOUR, "q", label=1))
     shard = reopened(shard, longer)
-    shard.advance(START + 15 * HOUR, commits=2)
-    shard = reopened(shard, longer)
-    assert (unmatched_hours(shard), stored(shard)[:2]) == ({}, (1, 2))
-    shard.advance(START + 24 * HOUR, commits=2)
-    assert (unmatched_hours(shard), stored(shard)) == ({0: 1, 1: 1, 2: 1}, (0, 0, 0))
+    shard.played(OUTCOMES, *(known(START + 15 * HOUR, f"r{number}", label=1) for number in range(20)))
+    shard.advance(START + 15 * HOUR)
+    assert (unmatched_hours(shard), stored(shard)[:2]) == ({}, (22, 3))
+    shard.advance(START + 16 * HOUR)
+    shard.played(PREDICTIONS, served(START + 16 * HOUR))
+    assert total(shard, Kind.LABELLED) == 1
+    shard.advance(START + 22 * HOUR)
+    assert unmatched_hours(shard) == {0: 1, 1: 1}
+    shard.advance(START + 37 * HOUR)
+    assert (unmatched_hours(shard), stored(shard)) == ({0: 1, 1: 1, 15: 20}, (0, 0, 0))
 
 
 def test_a_flood_of_outcomes_for_one_id_expires_in_bounded_parts(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +207,21 @@ def test_a_flood_of_outcomes_for_one_id_expires_in_bounded_parts(shard: OneShard
         left.append((*stored(shard)[:2], total(shard, Kind.UNMATCHED)))
     assert left == [(1, 39_999, 10_001), (1, 29_999, 20_001), (1, 19_999, 30_001), (1, 9_999, 40_001), (0, 0, 50_000), (0, 0, 50_000)]
     assert stored(shard) == (0, 0, 0)
+
+
+def test_an_id_that_is_due_and_has_not_expired_yet_is_still_known(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_soon(monkeypatch)
+    monkeypatch.setattr("pipeline.shard.expiry.IDS_AT_ONCE", 10)
+    shard.played(OUTCOMES, *(known(START, f"o{number}", label=1) for number in range(10)))
+    shard.played(OUTCOMES, *(known(START, label=1) for _ in range(30)))
+    shard = reopened(shard)
+    for _ in range(2):
+        shard.played(OUTCOMES, *(known(START + 30 * HOUR, f"q{number}", label=1) for number in range(100)))
+    shard.advance(START + 30 * HOUR)
+    assert unmatched_hours(shard) == {0: 10}
+    shard.played(OUTCOMES, known(START + 30 * HOUR, label=1))
+    shard.advance(START + 42 * HOUR, commits=40)
+    assert (unmatched_hours(shard), stored(shard)) == ({0: 40, 30: 201}, (0, 0, 0))
 
 
 def test_of_a_flood_of_outcomes_the_newest_counts_for_the_prediction_that_comes_at_last(shard: OneShard) -> None:
