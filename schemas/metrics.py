@@ -90,7 +90,7 @@ METRICS: dict[str, Metric] = _metrics(
     Metric("revenue", _B, "currency", "sum of revenue_generated"),
     Metric("revenue_per_prediction", _B, "currency", "revenue over prediction_volume"),
     Metric("duplicate_predictions", _Q, "", "repeated deliveries of a prediction id"),
-    Metric("unmatched_outcomes", _Q, "", "outcomes whose prediction did not come within the label horizon, by their own time"),
+    Metric("unmatched_outcomes", _Q, "", "outcomes that waited for the label horizon and found no prediction within it, by their own time"),
     Metric("late_events", _Q, "", "predictions read when their window was already final"),
 )
 

@@ -18,7 +18,9 @@ _LONGEST_WAIT_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The last item."""
+    """The last item; in a hurry, what is due to expire is left to the next start."""
+
+    hurry: bool
 
 
 class ShardThread:
@@ -51,7 +53,7 @@ class ShardThread:
         In a hurry these are none, where what comes before them is not told to its end: the next start begins with that again.
         """
         earlier = [*islice(self._first, 1 if hurry else None)]
-        self._inbox.put(_End())
+        self._inbox.put(_End(hurry))
         self._inbox.join()
         return [] if earlier and earlier[-1].more else [*earlier, *self.updates()]
 
@@ -61,8 +63,8 @@ class ShardThread:
                 self._shard.take(item)
             if self._shard.due:
                 self._commit()
-        while self._commit():
-            pass  # there may be more to expire than one commit does
+        while self._commit() and not item.hurry:
+            pass  # more may be due to expire than one commit takes
         self._shard.close()
 
     def _wait_s(self) -> float:
