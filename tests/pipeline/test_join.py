@@ -20,8 +20,8 @@ from pipeline.shard import records as r
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas
 from pipeline.shard.join import distinct_ids, join
 from pipeline.shard.rows import NO_KEY_SET, OutcomeRows, PredictionRows
-from pipeline.shard.waiting import as_rows
-from tests.pipeline.one_at_a_time import HORIZON_MS, Event, Known, Naive, Served, at_once, play, sums, unmatched
+from pipeline.shard.waiting import as_records, as_rows
+from tests.pipeline.one_at_a_time import HORIZON_MS, Event, Known, Naive, Served, at_once, carries_any, play, sums, unmatched
 
 TEXTS = ("yes", "no")
 HORIZONS = np.array([HORIZON_MS], dtype=np.int64)
@@ -236,6 +236,19 @@ def test_in_which_order_outcomes_and_their_predictions_are_read_does_not_show(ev
 def test_an_id_that_comes_again_after_the_horizon_counts_anew_wherever_the_commits_cut(events: list[Event], cuts: set[int]) -> None:
     naive, shard = play(events), committed(cut(events, cuts))
     assert (sorted(shard.counted), sorted(shard.repeated)) == (naive.counted, naive.repeated)
+
+
+def telling(events: list[Event]) -> list[Known]:
+    return [event for event in events if isinstance(event, Known) and carries_any(event)]
+
+
+@settings(max_examples=50)
+@given(logs().map(telling).filter(bool))
+def test_an_outcome_that_waits_comes_back_as_it_was(outcomes: list[Known]) -> None:
+    rows = known_rows(outcomes)
+    back = as_rows(as_records(rows, np.arange(len(rows))), rows.hash)
+    for column in OutcomeRows.__slots__:
+        np.testing.assert_array_equal(getattr(back, column), getattr(rows, column), column)
 
 
 SOON = HORIZON_MS // 2
