@@ -1,8 +1,9 @@
 """Where each microsecond of an event goes: `python -m benchmarks.stages [--events 1500000]`.
 
-Runs `tower pipeline --until-caught-up` in this process, on the events of `benchmarks.throughput`, and adds up the CPU time of its threads
-by stage: what a stage calls of another stage counts there. What no stage covers are Bytewax, the background threads of librdkafka, RocksDB
-and DuckDB, and Python's own work. A first run with nothing to do is taken off; the limit, consume + loads, is measured beside it.
+Runs `tower pipeline --until-caught-up` in this process, reading in a thread of it, on the events of `benchmarks.throughput`, and adds up
+the CPU time of its threads by stage: what a stage calls of another stage counts there. What no stage covers are Bytewax, the background
+threads of librdkafka, RocksDB and DuckDB, and Python's own work. A first run with nothing to do is taken off; the limit, consume + loads,
+is measured beside it.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-import pipeline.dataflow
 import pipeline.publish.publisher
+import pipeline.reading.process
+import pipeline.reading.source
 import pipeline.shard.shard
 from benchmarks.throughput.events import Written, write_events
 from control.broker import EmbeddedBroker
@@ -33,9 +38,10 @@ from pipeline.intake import EventReader
 from pipeline.publish.database import MetricsDatabase
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.topic import AcknowledgedProducer
+from pipeline.reading.partition import PartitionReader
+from pipeline.reading.source import ReadingProcess
 from pipeline.shard.seen import SeenIds
 from pipeline.shard.shard import Shard
-from pipeline.source import PartitionReader
 from pipeline.store import Batch, Store
 from schemas.kafka import KafkaSettings, admin_config, consumer_config
 from schemas.topics import OUTCOMES, PREDICTIONS, ensure_topics
@@ -43,9 +49,10 @@ from schemas.topics import OUTCOMES, PREDICTIONS, ensure_topics
 _SHARD, _PUBLISHER = pipeline.shard.shard, pipeline.publish.publisher
 STAGES: Sequence[tuple[str, Sequence[tuple[Any, str]]]] = (
     ("consume", [(PartitionReader, "next_batch")]),
+    ("hand over", [(pipeline.reading.process, "packed"), (ReadingProcess, "read")]),
     ("decode", [(Decoder, "decode")]),
     ("columns", [(EventReader, "read")]),
-    ("route", [(pipeline.dataflow, "slices"), (Shard, "take")]),
+    ("route", [(pipeline.reading.process, "slices"), (Shard, "take")]),
     ("join", [(_SHARD, name) for name in ("distinct_ids", "join", "unpack")] + [(SeenIds, "may_hold"), (SeenIds, "add")]),
     ("reduce", [(_SHARD, name) for name in ("prediction_deltas", "outcome_deltas", "late_cells", "expand", "merge")]),
     ("commit", [(Shard, "commit"), (Batch, "put_all")]),
@@ -87,6 +94,25 @@ class Clock:
         setattr(owner, name, measured)
 
 
+class ReadingThread(ReadingProcess):
+    """Reads in a thread of this process, whose time is seen stage by stage."""
+
+    def _start(self) -> None:
+        self._connection, theirs = Pipe(duplex=False)
+        self._thread = Thread(target=self._run, args=(theirs,))
+        self._thread.start()
+
+    def _run(self, connection: Connection) -> None:
+        process = pipeline.reading.process
+        process.read_partitions(self._job, lambda read: connection.send_bytes(process.packed(read)))
+        connection.send_bytes(process.packed(None))
+
+    def close(self) -> None:
+        """Wait for its end."""
+        self._connection.close()
+        self._thread.join()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stages", description=__doc__)
@@ -99,6 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = write_events(kafka, options.events, int(time.time() * 1000), 1, Path(folder) / "copy")
         consume = _processor_seconds(lambda: _consume(kafka, written, lambda value: None))
         loads = _processor_seconds(lambda: _consume(kafka, written, orjson.loads))
+        pipeline.reading.source.ReadingProcess = ReadingThread  # type: ignore[misc]
         clock = Clock()
         for stage, functions in STAGES:
             for owner, name in functions:

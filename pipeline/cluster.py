@@ -14,13 +14,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from threading import Event as Flag
 from threading import Thread
 
 from pipeline.dataflow import Job
+from pipeline.spawning import start_quietly
 from pipeline.speech import set_up_log
 from pipeline.worker import run_worker
 from schemas.errors import TowerError
@@ -66,15 +66,7 @@ def _start(job: Job) -> list[SpawnProcess]:
     members = [
         spawn.Process(target=_member, args=(job, addresses, number), name=f"tower-pipeline-{number}") for number in range(job.workers)
     ]
-    # Ctrl-C reaches the whole group: a member that is still importing would die of it, loudly. It inherits what is blocked;
-    # the tracker that the first member brings along would unblock it.
-    resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        for member in members:
-            member.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    start_quietly(members)
     return members
 
 

@@ -1,4 +1,4 @@
-"""The Bytewax dataflow: read -> decode and route -> shards -> publisher."""
+"""The Bytewax dataflow: read and decode -> route -> shards -> publisher."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from pipeline.columns import Slice
 from pipeline.dead_letters import DeadLetterOffice
-from pipeline.intake import EventReader, RawBatch
-from pipeline.pace import Pace
 from pipeline.placement import shard_keys
 from pipeline.publish.acknowledged import acknowledged_file, read_acknowledged
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
-from pipeline.route import slices
+from pipeline.reading.partition import Assignment
+from pipeline.reading.process import Read, ReadJob
+from pipeline.reading.source import KafkaSource
 from pipeline.settings import PipelineSettings
 from pipeline.shard.admissions import HomeAdmissions, admissions_file
 from pipeline.shard.shard import Shard
 from pipeline.shard.thread import ShardThread
 from pipeline.shard.updates import PaneUpdate
-from pipeline.source import Assignment, KafkaPartitions, Reading
 from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings
 
@@ -85,48 +84,33 @@ def shard_folder(home: Path, shard: int) -> Path:
 
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
-    settings = job.settings
-    pace = Pace(run.clock, settings.batch_messages)
-    reading = Reading(
-        job.kafka,
-        run.stopping,
-        run.failed,
-        settings.idle_after_ms,
-        settings.batch_messages,
-        settings.accept_loss,
-        may_end=lambda: not run.telling,
-        pace=pace,
-    )
-    source = KafkaPartitions(reading, job.assignment)
+    read_job = ReadJob(job.kafka, job.settings, job.shards, job.newest, job.assignment.start, job.assignment.end)
+    source = KafkaSource(read_job, run.stopping, run.failed, may_end=lambda: not run.telling)
     flow = Dataflow("control_tower")
-    batches = op.input("read", flow, source)
-    routed = op.flat_map("decode_and_route", batches, _Router(job, run, pace))
+    batches = op.input("read_and_decode", flow, source)
+    routed = op.flat_map("route", batches, _Router(job, run))
     updates = op.stateful_batch("shard", routed, lambda _: _ShardStep(job, run))
     op.output("publish", op.map("to_publisher", updates, lambda item: (_PUBLISHER, item[1])), _PublisherSink(job, run))
     return flow
 
 
 class _Router:
-    """Decodes a batch, sends off its dead letters, and splits the rest by shard."""
+    """Sends off the dead letters of a batch, and addresses its slices to the shards."""
 
-    def __init__(self, job: Job, run: Run, pace: Pace) -> None:
+    def __init__(self, job: Job, run: Run) -> None:
         self._job = job
         self._run = run
-        self._pace = pace
         self._keys = shard_keys(job.shards, job.workers)
-        self._reader = EventReader(job.settings, run.clock, job.newest)
         self._office: DeadLetterOffice | None = None
 
-    def __call__(self, batch: RawBatch) -> Iterable[tuple[str, Slice]]:
+    def __call__(self, read: Read) -> Iterable[tuple[str, Slice]]:
         try:
-            intake = self._reader.read(batch)
-            self._pace.note((batch.topic, batch.partition), len(batch.values), intake.progress.newest)
-            if intake.dead:
+            if read.dead:
                 if self._office is None:
                     producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.told())
                     self._office = DeadLetterOffice(producer, self._run.clock)
-                self._office.send(intake.dead)
-            return zip(self._keys, slices(intake.progress, intake.predictions, intake.outcomes, self._job.shards), strict=True)
+                self._office.send(read.dead)
+            return zip(self._keys, read.slices, strict=True)
         except Exception as error:
             self._run.failed(error)
             raise

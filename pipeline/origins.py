@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.source import Position, lost, note_loss
+from pipeline.reading.partition import Position, lost, note_loss
 from schemas.errors import LogTruncated
 from schemas.files import replace_file
 

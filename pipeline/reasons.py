@@ -46,9 +46,13 @@ class Rejection(Exception):
     """A message that is no event. `path` is the field, `$` the whole; `reason` includes the path."""
 
     def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)  # what an exception is pickled as
         self.path = path
         self.reason = f"{path}: {why}"
-        super().__init__(self.reason)
+
+    def __str__(self) -> str:
+        """Return the reason."""
+        return self.reason
 
 
 def shown(value: object) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -15,13 +12,10 @@ import pyarrow
 from bytewax._bytewax import cluster_main, run_main
 
 from pipeline.dataflow import Job, Run, build
+from pipeline.memory import prepare_memory
 from schemas.errors import BrokerUnavailable
 
 log = logging.getLogger("tower.pipeline")
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_KEPT_BYTES = 64 << 20
-"""So much memory that was freed is kept for the next commit: to give it back and get it again takes a twentieth of the time."""
-_COLLECT_AFTER = (200_000, 20, 20)
 _EPOCH = timedelta(milliseconds=100)
 """Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""
 
@@ -35,7 +29,8 @@ def run_worker(
 
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
-    prepare_process()
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # else Arrow keeps a heap of its own
+    prepare_memory()
     shards = set(range(process, job.shards, job.workers))
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set, telling=shards)
     flow = build(job, run)
@@ -52,22 +47,3 @@ def run_worker(
             log.warning("%s", failure)  # told to stop while the broker was away: what was not sent is sent next time
             return
         raise failure from None
-
-
-def prepare_process() -> None:
-    """Set this process's memory up for batches of events, before it makes its flow."""
-    _share_one_heap()
-    # Each batch makes tens of thousands of dicts that hold no cycles; with Python's default of 700 the collector takes a third of the time.
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
-
-
-def _share_one_heap() -> None:
-    """Have all threads allocate from one heap: by default each keeps what it freed to itself, a sixth of the process here."""
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
-        if mallopt is not None:
-            mallopt(_M_ARENA_MAX, 1)
-            mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES // 2)
-            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

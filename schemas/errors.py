@@ -21,9 +21,13 @@ class TowerError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(what if not mend else f"{what} - {mend}")
+        super().__init__(what, mend)  # what an exception is pickled as
         self.what = what
         self.mend = mend
+
+    def __str__(self) -> str:
+        """Return what is wrong, and what to do about it."""
+        return f"{self.what} - {self.mend}" if self.mend else self.what
 
 
 class ConfigurationError(TowerError):

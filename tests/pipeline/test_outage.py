@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError
 
-from pipeline.outage import OutageLog
 from pipeline.publish.topic import AcknowledgedProducer
+from pipeline.reading.outage import OutageLog
 from schemas.errors import BrokerUnavailable
 from schemas.kafka import KafkaSettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.pace import Pace
+from pipeline.reading.pace import Pace
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000

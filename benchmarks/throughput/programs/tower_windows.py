@@ -8,7 +8,6 @@ Run by the benchmark as `python -m benchmarks.throughput.programs.tower_windows 
 from __future__ import annotations
 
 import sys
-import time
 from threading import Event as Flag
 
 import bytewax.operators as op
@@ -21,7 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.throughput.job import TOPIC, Stopwatch, WindowRow, report
 from pipeline.cells import Floats, Kind, Names
 from pipeline.columns import Predictions
-from pipeline.intake import EventReader, RawBatch
+from pipeline.memory import prepare_memory
 from pipeline.metrics.latency import latency_rows
 from pipeline.metrics.nulls import null_rows
 from pipeline.metrics.rows import Rows, Scope
@@ -29,13 +28,14 @@ from pipeline.metrics.selection import select
 from pipeline.metrics.table import PaneBatch
 from pipeline.metrics.volume import volume_rows
 from pipeline.panes import LENGTH_MS, Cells, merge, pane_ids, pane_scope, pane_start_ms, summed
+from pipeline.reading.partition import Position
+from pipeline.reading.process import Read, ReadJob
+from pipeline.reading.source import KafkaSource
 from pipeline.settings import PipelineSettings
 from pipeline.shard.deltas import concatenated, prediction_deltas
 from pipeline.shard.names import NameTables
 from pipeline.shard.rows import prediction_rows
-from pipeline.source import Assignment, KafkaPartitions, Position, Reading
 from pipeline.watermark import BEGINNING
-from pipeline.worker import prepare_process
 from schemas.kafka import KafkaSettings, consumer_config
 
 _WINDOW = 0
@@ -128,19 +128,17 @@ class _SinkPart(StatelessSinkPartition[Predictions]):
 
 def build(kafka: KafkaSettings, settings: PipelineSettings, windows: ModelWindows, failed: list[Exception]) -> Dataflow:
     """Return the dataflow, which ends at the ends of the partitions as they are now."""
-    reading = Reading(kafka, Flag(), failed.append, settings.idle_after_ms, settings.batch_messages)
     end = ends(kafka)
-    reader = EventReader(settings, lambda: time.time_ns() // 1_000_000, BEGINNING)
+    job = ReadJob(kafka, settings, 1, BEGINNING, dict.fromkeys(end, 0), end)
 
-    def decode(batch: RawBatch) -> Predictions | None:
-        intake = reader.read(batch)
-        if intake.dead:
-            raise ValueError(f"an event was refused: {intake.dead[0].rejection}")
-        return intake.predictions
+    def predictions(read: Read) -> Predictions | None:
+        if read.dead:
+            raise ValueError(f"an event was refused: {read.dead[0].rejection}")
+        return read.slices[0].predictions
 
     flow = Dataflow("simple_job")
-    batches = op.input("read", flow, KafkaPartitions(reading, Assignment(dict.fromkeys(end, 0), end)))
-    op.output("windows", op.filter_map("decode", batches, decode), _Sink(windows))
+    batches = op.input("read_and_decode", flow, KafkaSource(job, Flag(), failed.append))
+    op.output("windows", op.filter_map("predictions", batches, predictions), _Sink(windows))
     return flow
 
 
@@ -159,7 +157,7 @@ def main(bootstrap: str) -> None:
     windows = ModelWindows(settings)
     failed: list[Exception] = []
     flow = build(KafkaSettings(bootstrap_servers=bootstrap), settings, windows, failed)
-    prepare_process()
+    prepare_memory()
     watch = Stopwatch()
     run_main(flow)  # type: ignore[no-untyped-call]
     results = windows.results()

@@ -1,31 +1,24 @@
-"""Reading Kafka in batches: one consumer a partition, one item a `consume()` call.
-
-Bytewax costs some 25 us of Python an item, librdkafka well under one; so a batch, not a message, is the item.
-"""
+"""Reading Kafka in batches: one consumer a partition, one batch a `consume()` call."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from threading import Event as Flag
 from typing import Any
 
 import numpy as np
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipeline.intake import RawBatch
-from pipeline.outage import OutageLog
-from pipeline.pace import Pace
+from pipeline.reading.outage import OutageLog
+from pipeline.reading.pace import Pace
 from schemas.errors import BrokerUnavailable, LogTruncated
 from schemas.kafka import KafkaSettings, consumer_config
 
 log = logging.getLogger("tower.pipeline")
 Position = tuple[str, int]
-_QUIET_AWAKE = timedelta(milliseconds=5)
 _HEARTBEAT_S = 0.2
 _ANSWER_S = 5.0
 _LONGEST_HOLD_S = 2.0
@@ -44,26 +37,22 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read. `stopping` ends it, `failed` is told of errors; a partition that is quiet for `idle_after_ms` counts as idle.
+    """How to read. A partition that is quiet for `idle_after_ms` counts as idle.
 
-    `accept_loss` goes on behind events that Kafka has dropped before they were read, instead of raising LogTruncated. A partition
-    that is read to its end waits there until it `may_end`.
+    `accept_loss` goes on behind events that Kafka has dropped before they were read, instead of raising LogTruncated.
     """
 
     kafka: KafkaSettings
-    stopping: Flag
-    failed: Callable[[Exception], None]
     idle_after_ms: int
     batch_messages: int
     accept_loss: bool = False
-    may_end: Callable[[], bool] = lambda: True
     outage: OutageLog = field(default_factory=OutageLog)
     pace: Pace | None = None
     """Holds back partitions that are ahead of others; without it none is."""
 
 
-class PartitionReader(StatefulSourcePartition[RawBatch, None]):
-    """Yields the batches of one partition, and a heartbeat when there are none."""
+class PartitionReader:
+    """Returns the batches of one partition, and a heartbeat when there are none."""
 
     def __init__(self, reading: Reading, position: Position, start: int, end: int | None) -> None:
         self._topic, self._partition = position
@@ -74,33 +63,19 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         self._at_end = False
         self._idle = False
         self._spoken = self._last_message = time.monotonic()
-        self._finished = False
-        self._held = False
         self._consumer = Consumer({**consumer_config(reading.kafka, "tower-pipeline"), "error_cb": reading.outage.note, "logger": log})
         self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
+        self.done = False
+        """Whether the end that was asked for is reached: there is nothing more to read."""
 
-    def next_batch(self) -> list[RawBatch]:
-        """Return at most one batch; raises StopIteration when told to stop or caught up."""
-        try:
-            return self._next_batch()
-        except StopIteration:
-            raise
-        except Exception as error:
-            self._reading.failed(error)
-            raise
-
-    def _next_batch(self) -> list[RawBatch]:
-        if self._reading.stopping.is_set() or (self._finished and self._reading.may_end()):
-            raise StopIteration
-        if self._finished:
-            return []
+    def next_batch(self) -> RawBatch | None:
+        """Return a batch if there is one, without waiting for it. Raises LogTruncated, BrokerUnavailable."""
         if self._end is not None and self._next >= self._end:
-            self._finished = self._at_end = True
-            return [self._batch([], self._next, idle=True)]
+            self.done = True
+            return self._batch([], self._next, idle=True)
         now = time.monotonic()
-        self._held = self._is_ahead() and now - self._last_message < _LONGEST_HOLD_S
-        if self._held:
-            return []
+        if self._is_ahead() and now - self._last_message < _LONGEST_HOLD_S:
+            return None
         messages = self._consumer.consume(self._reading.batch_messages, 0)
         start = self._next
         good = self._without_events(messages)
@@ -108,22 +83,13 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
             self._next = max(self._next, _offset(good[-1]) + 1)
             self._idle = False
             self._last_message = self._spoken = now
-            return [self._batch(good, start, idle=False)]
+            return self._batch(good, start, idle=False)
         became_idle = self._at_end and not self._idle and now - self._last_message >= self._idle_after_s
         if became_idle or self._next != start or now - self._spoken >= _HEARTBEAT_S:
             self._idle |= became_idle
             self._spoken = now
-            return [self._batch([], start, idle=self._idle)]
-        return []
-
-    def next_awake(self) -> datetime | None:
-        """Return when to ask again: at once while there is data."""
-        is_busy = self._last_message == self._spoken and not self._at_end and not self._held
-        return None if is_busy else datetime.now(UTC) + _QUIET_AWAKE
-
-    def snapshot(self) -> None:
-        """Return nothing: the shards remember how far they are."""
-        return
+            return self._batch([], start, idle=self._idle)
+        return None
 
     def close(self) -> None:
         """Let go of the consumer."""
@@ -184,25 +150,6 @@ class PartitionReader(StatefulSourcePartition[RawBatch, None]):
         note_loss(self._topic, self._partition, self._next, first)
         self._next = max(self._next, first)
         self._consumer.assign([TopicPartition(self._topic, self._partition, self._next)])
-
-
-class KafkaPartitions(FixedPartitionedSource[RawBatch, None]):
-    """All partitions of both event topics."""
-
-    def __init__(self, reading: Reading, assignment: Assignment) -> None:
-        self._reading = reading
-        self._assignment = assignment
-
-    def list_parts(self) -> list[str]:
-        """Return `topic/partition` of each."""
-        return [f"{topic}/{partition}" for topic, partition in self._assignment.start]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> PartitionReader:
-        """Return the reader of one partition."""
-        topic, partition = for_part.rsplit("/", 1)
-        position = (topic, int(partition))
-        start, end = self._assignment.start[position], self._assignment.end.get(position)
-        return PartitionReader(self._reading, position, start, end)
 
 
 def lost(topic: str, partition: int, offset: int, by: str = "") -> LogTruncated:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from threading import Event as Flag
 
 import pytest
@@ -12,9 +11,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from pipeline.intake import RawBatch
-from pipeline.pace import Pace
-from pipeline.source import Assignment, KafkaPartitions, PartitionReader
-from pipeline.source import Reading as ReadingSettings
+from pipeline.reading.pace import Pace
+from pipeline.reading.partition import PartitionReader
+from pipeline.reading.partition import Reading as ReadingSettings
 from schemas.errors import LogTruncated
 from schemas.kafka import KafkaSettings, producer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
@@ -22,13 +21,6 @@ from tests.waiting import slowness
 
 Topics = Callable[[int], KafkaSettings]
 DEADLINE_S = 20.0
-
-
-def reading_of(
-    kafka: KafkaSettings, idle_after_ms: int = 300, most: int = 10_000, *, stopping: Flag | None = None, accept_loss: bool = False
-) -> ReadingSettings:
-    """Return how to read; an error that is raised is seen by the test itself."""
-    return ReadingSettings(kafka, stopping or Flag(), lambda _: None, idle_after_ms, most, accept_loss)
 
 
 class Reading:
@@ -46,10 +38,17 @@ class Reading:
         assert self._producer.flush(10) == 0
 
     def reader(
-        self, *, start: int = 0, end: int | None = None, idle_after_ms: int = 300, most: int = 10_000, loss: bool = False
+        self,
+        *,
+        start: int = 0,
+        end: int | None = None,
+        idle_after_ms: int = 300,
+        most: int = 10_000,
+        loss: bool = False,
+        pace: Pace | None = None,
     ) -> PartitionReader:
         """Return a reader of that partition."""
-        found = PartitionReader(reading_of(self.kafka, idle_after_ms, most, accept_loss=loss), (PREDICTIONS, 0), start, end)
+        found = PartitionReader(ReadingSettings(self.kafka, idle_after_ms, most, loss, pace=pace), (PREDICTIONS, 0), start, end)
         self._open.append(found)
         return found
 
@@ -72,7 +71,8 @@ def until(reader: PartitionReader, enough: Callable[[list[RawBatch]], bool]) -> 
     end = time.monotonic() + DEADLINE_S
     while not enough(found):
         assert time.monotonic() < end, found[-3:]
-        found += reader.next_batch()
+        batch = reader.next_batch()
+        found += [batch] if batch is not None else []
     return found
 
 
@@ -129,23 +129,11 @@ def test_a_quiet_partition_says_five_times_a_second_that_it_is_there(reading: Re
     assert {(batch.start, batch.end) for batch in found} == {(0, 0)}
 
 
-def test_a_run_that_ends_when_caught_up_reads_to_the_given_end_and_stops(reading: Reading) -> None:
+def test_a_run_that_ends_when_caught_up_reads_to_the_given_end(reading: Reading) -> None:
     reading.send(b"a", b"b", b"c")
     reader = reading.reader(end=3)
     found = until(reader, lambda found: bool(found) and found[-1].idle)
-    assert (messages(found), found[-1].end) == (3, 3)
-    with pytest.raises(StopIteration):
-        reader.next_batch()
-
-
-def test_a_reader_that_is_told_to_stop_stops_at_once(topics: Topics) -> None:
-    stopping = Flag()
-    reader = PartitionReader(reading_of(topics(1), stopping=stopping), (PREDICTIONS, 0), 0, None)
-    reader.next_batch()
-    stopping.set()
-    with pytest.raises(StopIteration):
-        reader.next_batch()
-    reader.close()
+    assert (messages(found), found[-1].end, reader.done) == (3, 3, True)
 
 
 def dropped(admin: AdminClient, offset: int) -> None:
@@ -207,42 +195,15 @@ class _OnceSilent:
         return self._consumer.get_watermark_offsets(place, timeout=timeout)
 
 
-def test_all_partitions_of_both_topics_are_read(topics: Topics) -> None:
-    kafka = topics(2)
-    start = {(topic, partition): 0 for topic in (PREDICTIONS, OUTCOMES) for partition in range(2)}
-    source = KafkaPartitions(reading_of(kafka), Assignment(start))
-    assert sorted(source.list_parts()) == ["outcomes/0", "outcomes/1", "predictions/0", "predictions/1"]
-    part = source.build_part("read", "outcomes/1", None)
-    assert until(part, lambda found: bool(found))[0].partition == 1
-    part.close()
-
-
-def test_a_partition_that_is_read_to_its_end_waits_for_what_the_shards_have_to_tell() -> None:
-    telling = {0, 1}
-    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    reader = PartitionReader(replace(reading_of(nowhere), may_end=lambda: not telling), (PREDICTIONS, 0), 7, 7)
-    (last,) = reader.next_batch()
-    assert (last.start, last.end, last.idle) == (7, 7, True)
-    for _ in telling.copy():
-        assert reader.next_batch() == []
-        assert reader.next_awake() is not None
-        telling.pop()
-    with pytest.raises(StopIteration):
-        reader.next_batch()
-    reader.close()
-
-
 def test_a_partition_that_is_ahead_waits_but_not_for_ever(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.source._LONGEST_HOLD_S", 0.5)
+    monkeypatch.setattr("pipeline.reading.partition._LONGEST_HOLD_S", 0.5)
     pace = Pace(lambda: 10**12, 20)
-    reader = PartitionReader(replace(reading_of(reading.kafka, most=1), pace=pace), (PREDICTIONS, 0), 0, None)
+    reader = reading.reader(most=1, pace=pace)
     reading.send(b"1", b"2")
     until(reader, lambda found: messages(found) == 1)
     pace.note((PREDICTIONS, 0), 20, 10**9)
     pace.note((OUTCOMES, 0), 20, 0)
     held_s = time.monotonic()
-    assert not reader.next_batch()
-    assert reader.next_awake() is not None
+    assert reader.next_batch() is None
     until(reader, lambda found: messages(found) == 1)
     assert time.monotonic() - held_s >= 0.3
-    reader.close()

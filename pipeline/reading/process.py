@@ -1,0 +1,110 @@
+"""What the reading process does: it reads its partitions in turn, and hands over their batches as columns, a slice for each shard."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from threading import Thread
+
+from pipeline.columns import Slice
+from pipeline.intake import DeadLetter, EventReader
+from pipeline.memory import prepare_memory
+from pipeline.reading.pace import Pace
+from pipeline.reading.partition import PartitionReader, Position, Reading
+from pipeline.route import slices
+from pipeline.settings import PipelineSettings
+from pipeline.speech import set_up_log
+from schemas.errors import TowerError
+from schemas.kafka import KafkaSettings
+
+log = logging.getLogger("tower.pipeline")
+_QUIET_S = 0.005
+_PICKLE_PROTOCOL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """What to read: from `start` on and, where `end` has it, up to there; `newest` is the largest event time that any shard has seen."""
+
+    kafka: KafkaSettings
+    settings: PipelineSettings
+    shards: int
+    newest: int
+    start: Mapping[Position, int]
+    end: Mapping[Position, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a batch of one partition holds: a slice for each shard, by its number, and the dead letters."""
+
+    slices: list[Slice]
+    dead: list[DeadLetter]
+
+
+def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
+    """Read until all ends are reached; for ever, where there are none. Raises LogTruncated, BrokerUnavailable."""
+    settings = job.settings
+    pace = Pace(_now_ms, settings.batch_messages)
+    events = EventReader(settings, _now_ms, job.newest)
+    reading = Reading(job.kafka, settings.idle_after_ms, settings.batch_messages, settings.accept_loss, pace=pace)
+    readers = [PartitionReader(reading, position, start, job.end.get(position)) for position, start in job.start.items()]
+    while readers:
+        found = False
+        for reader in readers:
+            batch = reader.next_batch()
+            if batch is None:
+                continue
+            found = True
+            intake = events.read(batch)
+            pace.note((batch.topic, batch.partition), len(batch.values), intake.progress.newest)
+            hand_over(Read(slices(intake.progress, intake.predictions, intake.outcomes, job.shards), intake.dead))
+        for reader in readers:
+            if reader.done:
+                reader.close()
+        readers = [reader for reader in readers if not reader.done]
+        if not found:
+            time.sleep(_QUIET_S)
+
+
+def serve(job: ReadJob, connection: Connection, member: int | None) -> None:
+    """Be the reading process: send what is read, then None or the error, pickled; end when nobody is there to receive it."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; whoever started this process ends it
+        signal.signal(number, signal.SIG_IGN)
+    Thread(target=_follow_parent, daemon=True).start()
+    set_up_log(member)
+    prepare_memory()
+    last: Exception | None = None
+    try:
+        read_partitions(job, lambda read: connection.send_bytes(packed(read)))
+    except BrokenPipeError:
+        return
+    except TowerError as error:
+        last = error
+    except Exception as error:
+        log.exception("reading failed")
+        last = RuntimeError(f"reading failed: {type(error).__name__}: {error}")  # any error may hold what cannot be pickled
+    connection.send_bytes(packed(last))
+
+
+def packed(item: Read | Exception | None) -> bytes:
+    """Return what goes over the pipe for a batch, or for the end."""
+    return pickle.dumps(item, _PICKLE_PROTOCOL)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)

@@ -1,0 +1,147 @@
+"""The source of the dataflow: what the reading process hands over. Bytewax costs some 25 us an item, so an item is a batch."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import multiprocessing
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Event as Flag
+
+from bytewax.inputs import DynamicSource, StatelessSourcePartition
+
+from pipeline.reading.process import Read, ReadJob, serve
+from pipeline.spawning import start_quietly
+
+log = logging.getLogger("tower.pipeline")
+_QUIET_AWAKE = timedelta(milliseconds=5)
+_PIPE_BYTES = 1 << 20
+"""About one batch: the next is decoded while this one waits."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
+_END_S = 5.0
+
+
+class ReadingProcess:
+    """A process that reads, and the pipe through which it hands over. One that dies is started again, at the offset after what has come."""
+
+    def __init__(self, job: ReadJob, member: int | None) -> None:
+        self._job = job
+        self._member = member
+        self._next = dict(job.start)
+        self._newest = job.newest
+        self._pause_s = _FIRST_PAUSE_S
+        self._start_at_s = 0.0
+        self.done = False
+        """Whether all has come that there is."""
+        self._start()
+
+    def read(self) -> Read | None:
+        """Return what has come next, without waiting for it. Raises the error that reading has ended with."""
+        if self._start_at_s and time.monotonic() >= self._start_at_s:
+            self._start()
+        if self.done or self._start_at_s or not self._connection.poll():
+            return None
+        try:
+            found = pickle.loads(self._connection.recv_bytes())
+        except (EOFError, OSError):  # killed, perhaps in the middle of a batch
+            self._start_later()
+            return None
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            self.done = True
+            return None
+        progress = found.slices[0].progress
+        self._next[progress.topic, progress.partition] = progress.end
+        self._newest = max(self._newest, progress.newest or self._newest)
+        self._pause_s = _FIRST_PAUSE_S
+        read: Read = found
+        return read
+
+    def close(self) -> None:
+        """End it: it holds nothing that could be lost."""
+        self._process.kill()
+        self._process.join(_END_S)
+        self._connection.close()
+
+    def _start(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._connection, theirs = spawn.Pipe(duplex=False)
+        if sys.platform == "linux":
+            with suppress(OSError):  # a limit of the system for all pipes of a user: a small one does, too
+                fcntl.fcntl(theirs.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        job = replace(self._job, start=dict(self._next), newest=self._newest)
+        self._process = spawn.Process(target=serve, args=(job, theirs, self._member), name="tower-reading", daemon=True)
+        start_quietly([self._process])
+        theirs.close()
+        self._start_at_s = 0.0
+
+    def _start_later(self) -> None:
+        self._process.join(_END_S)
+        self._connection.close()
+        log.warning("the reading process ended (%s); starting it again in %.1f s", self._process.exitcode, self._pause_s)
+        self._start_at_s = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+
+
+class ReadingPart(StatelessSourcePartition[Read]):
+    """Yields what a reading process hands over; told to stop or caught up, it ends."""
+
+    def __init__(self, process: ReadingProcess, stopping: Flag, failed: Callable[[Exception], None], may_end: Callable[[], bool]) -> None:
+        self._process = process
+        self._stopping = stopping
+        self._failed = failed
+        self._may_end = may_end
+        self._is_busy = False
+
+    def next_batch(self) -> list[Read]:
+        """Return at most one batch; raises StopIteration when told to stop, or when all has been read and the run may end."""
+        if self._stopping.is_set() or (self._process.done and self._may_end()):
+            raise StopIteration
+        try:
+            read = self._process.read()
+        except Exception as error:
+            self._failed(error)
+            raise
+        self._is_busy = read is not None
+        return [read] if read is not None else []
+
+    def next_awake(self) -> datetime | None:
+        """Return when to ask again: at once while there is data."""
+        return None if self._is_busy else datetime.now(UTC) + _QUIET_AWAKE
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+
+class KafkaSource(DynamicSource[Read]):
+    """All partitions of both event topics: each worker has a reading process, and each of these its share of the partitions.
+
+    `stopping` ends it, `failed` is told of errors; a run that reads to the ends waits there until it `may_end`.
+    """
+
+    def __init__(
+        self, job: ReadJob, stopping: Flag, failed: Callable[[Exception], None], may_end: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._job = job
+        self._stopping = stopping
+        self._failed = failed
+        self._may_end = may_end
+
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> ReadingPart:
+        """Return the part of a worker."""
+        mine = sorted(self._job.start)[worker_index::worker_count]
+        job = replace(self._job, start={position: self._job.start[position] for position in mine})
+        try:
+            process = ReadingProcess(job, worker_index if worker_count > 1 else None)
+        except Exception as error:
+            self._failed(error)
+            raise
+        return ReadingPart(process, self._stopping, self._failed, self._may_end)

@@ -1,0 +1,158 @@
+"""The reading process: what it hands over, how it ends, and what happens when it dies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from threading import Event as Flag
+
+import psutil
+import pytest
+from confluent_kafka import Producer
+
+from pipeline.columns import Progress
+from pipeline.intake import DeadLetter
+from pipeline.reading.process import Read, ReadJob
+from pipeline.reading.source import KafkaSource, ReadingPart
+from pipeline.settings import PipelineSettings
+from pipeline.watermark import BEGINNING
+from schemas.errors import LogTruncated
+from schemas.kafka import KafkaSettings, producer_config
+from schemas.topics import OUTCOMES, PREDICTIONS
+from tests.pipeline.events import encoded, outcome, prediction
+from tests.pipeline.running import now_ms
+from tests.waiting import slowness
+
+Topics = Callable[[int], KafkaSettings]
+DEADLINE_S = 30.0
+SHARDS = 2
+
+
+def send(kafka: KafkaSettings, topic: str, partition: int, values: Sequence[bytes]) -> None:
+    producer = Producer(producer_config(kafka))
+    for value in values:
+        producer.produce(topic, value, "key", partition)
+    assert producer.flush(10) == 0
+
+
+def predictions(count: int, first: int = 0) -> list[bytes]:
+    return [encoded(prediction(prediction_id=f"p{number}", created_at=now_ms())) for number in range(first, first + count)]
+
+
+class Part:
+    """The part of one worker, read by the test."""
+
+    def __init__(self, job: ReadJob, *, worker: int = 0, workers: int = 1, may_end: Callable[[], bool] = lambda: True) -> None:
+        self.stopping = Flag()
+        self.failures: list[Exception] = []
+        self.part: ReadingPart = KafkaSource(job, self.stopping, self.failures.append, may_end).build("read", worker, workers)
+        self.found: list[Read] = []
+
+    def until(self, enough: Callable[[], bool]) -> None:
+        end = time.monotonic() + DEADLINE_S * slowness()
+        while not enough():
+            assert time.monotonic() < end, self.found[-2:]
+            self.found += self.part.next_batch()
+
+    def progress(self, topic: str = PREDICTIONS, partition: int = 0) -> list[Progress]:
+        all_ = [read.slices[0].progress for read in self.found]
+        return [found for found in all_ if (found.topic, found.partition) == (topic, partition)]
+
+    def rows(self) -> int:
+        """Return how many predictions have come, in the slices of all shards."""
+        return sum(len(part.predictions) for read in self.found for part in read.slices if part.predictions is not None)
+
+    def dead(self) -> list[DeadLetter]:
+        return [letter for read in self.found for letter in read.dead]
+
+    def close(self) -> None:
+        self.part.close()
+
+
+def job_of(kafka: KafkaSettings, partitions: int = 1, end: int | None = None, **settings: int) -> ReadJob:
+    start = {(topic, partition): 0 for topic in (PREDICTIONS, OUTCOMES) for partition in range(partitions)}
+    ends = {} if end is None else {(PREDICTIONS, 0): end, (OUTCOMES, 0): 0}
+    return ReadJob(kafka, replace(PipelineSettings(), idle_after_ms=300, **settings), SHARDS, BEGINNING, start, ends)
+
+
+@pytest.fixture
+def one(topics: Topics) -> KafkaSettings:
+    return topics(1)
+
+
+@pytest.fixture
+def part(one: KafkaSettings) -> Iterator[Part]:
+    with closing(Part(job_of(one, batch_messages=40))) as found:
+        yield found
+
+
+def test_workers_share_the_partitions_of_both_topics(topics: Topics) -> None:
+    kafka = topics(2)
+    for topic, event in ((PREDICTIONS, prediction(created_at=now_ms())), (OUTCOMES, outcome(created_at=now_ms()))):
+        for number in range(2):
+            send(kafka, topic, number, [encoded(event)])
+    seen: list[set[tuple[str, int]]] = []
+    for worker in range(2):
+        with closing(Part(job_of(kafka, 2), worker=worker, workers=2)) as part:
+            part.until(lambda part=part: sum(one.end for one in (read.slices[0].progress for read in part.found)) >= 2)
+            seen.append({(one.topic, one.partition) for one in (read.slices[0].progress for read in part.found)})
+    assert sorted(seen[0] | seen[1]) == [(OUTCOMES, 0), (OUTCOMES, 1), (PREDICTIONS, 0), (PREDICTIONS, 1)]
+    assert not seen[0] & seen[1]
+
+
+def test_each_shard_gets_its_rows_and_what_is_no_event_comes_with_its_reason(part: Part, one: KafkaSettings) -> None:
+    send(one, PREDICTIONS, 0, [*predictions(50), b"no event"])
+    part.until(lambda: part.rows() == 50 and bool(part.dead()))
+    assert all([one.shard for one in read.slices] == list(range(SHARDS)) for read in part.found)
+    (letter,) = part.dead()
+    assert (letter.offset, letter.key, letter.value, letter.rejection.path) == (50, b"key", b"no event", "$")
+    assert letter.rejection.reason == "$: invalid JSON: invalid character (byte 4)"
+
+
+def test_one_that_is_killed_is_started_again_and_nothing_is_missed_or_read_twice(
+    part: Part, one: KafkaSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(one, PREDICTIONS, 0, predictions(400))
+    part.until(lambda: part.rows() >= 80)
+    part.part._process._process.kill()
+    part.until(lambda: part.rows() >= 400)
+    send(one, PREDICTIONS, 0, predictions(10, 400))
+    part.until(lambda: part.rows() >= 410)
+    progress = [found for found in part.progress() if found.end > found.start]
+    assert [found.start for found in progress] == [0, *(found.end for found in progress[:-1])]
+    assert (part.rows(), part.failures) == (410, [])
+    assert "the reading process ended (-9); starting it again" in caplog.text
+
+
+def test_one_that_is_told_to_stop_stops_at_once_and_leaves_no_process(part: Part) -> None:
+    process = psutil.Process(part.part._process._process.pid)
+    assert part.part.next_batch() == []
+    part.stopping.set()
+    with pytest.raises(StopIteration):
+        part.part.next_batch()
+    part.close()
+    assert not process.is_running()
+
+
+def test_at_the_ends_it_waits_for_what_the_shards_have_to_tell(one: KafkaSettings) -> None:
+    send(one, PREDICTIONS, 0, predictions(3))
+    telling = {0}
+    with closing(Part(job_of(one, end=3), may_end=lambda: not telling)) as part:
+        part.until(lambda: part.part._process.done)
+        assert (part.rows(), part.progress()[-1].idle) == (3, True)
+        assert part.part.next_batch() == []
+        assert part.part.next_awake() is not None
+        telling.clear()
+        with pytest.raises(StopIteration):
+            part.part.next_batch()
+
+
+def test_its_error_is_raised_here_with_its_mend(one: KafkaSettings) -> None:
+    job = job_of(one)
+    with closing(Part(replace(job, start={(PREDICTIONS, 0): 5}))) as part:
+        with pytest.raises(LogTruncated, match="was read up to offset 5, but now ends at 0") as raised:
+            part.until(lambda: False)
+        assert raised.value.mend == "start again: it says what to do"
+        assert part.failures == [raised.value]
