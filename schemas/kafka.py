@@ -42,7 +42,7 @@ def consumer_config(kafka: KafkaSettings, group: str) -> ClientConfig:
         "enable.partition.eof": True,
         "fetch.queue.backoff.ms": 10,
         "fetch.wait.max.ms": 50,
-        "queued.max.messages.kbytes": 4_096,
+        "queued.max.messages.kbytes": 2_048,
     }
 
 
