@@ -157,10 +157,11 @@ class World:
             return None
 
     def members(self) -> list[psutil.Process]:
-        """Return the processes that do the work: the members of a cluster, or the only one."""
+        """Return the processes that do the work: the members of a cluster or the only one, and those that read for them."""
         with suppress(psutil.NoSuchProcess):
-            children = [child for child in psutil.Process(self.pipeline.pid).children() if "spawn_main" in " ".join(child.cmdline())]
-            return children or [psutil.Process(self.pipeline.pid)]
+            started = psutil.Process(self.pipeline.pid)
+            found = [child for child in started.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
+            return found if self.processes > 1 else [started, *found]
         return []
 
     def stop(self) -> None:
