@@ -12,7 +12,7 @@ from pipeline.inbox import InboxThread
 from pipeline.shard.shard import Shard
 from pipeline.shard.updates import PaneUpdate
 
-_MOST_WAITING = 4
+_MOST_WAITING = 16
 _LONGEST_WAIT_S = 0.5
 
 
