@@ -95,7 +95,7 @@ def build(job: Job, run: Run) -> Dataflow:
 
 
 class _Router:
-    """Sends off the dead letters of a batch, and addresses its slices to the shards."""
+    """Sends off the dead letters, and addresses its slices to the shards."""
 
     def __init__(self, job: Job, run: Run) -> None:
         self._job = job
@@ -103,7 +103,7 @@ class _Router:
         self._keys = shard_keys(job.shards, job.workers)
         self._office: DeadLetterOffice | None = None
 
-    def __call__(self, read: Read) -> Iterable[tuple[str, Slice]]:
+    def __call__(self, read: Read) -> Iterable[tuple[str, list[Slice]]]:
         try:
             if read.dead:
                 if self._office is None:
@@ -116,7 +116,7 @@ class _Router:
             raise
 
 
-class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
+class _ShardStep(StatefulBatchLogic[list[Slice], PaneUpdate | None, None]):
     """Hands slices to one shard, and passes on what it has committed. It is opened at its first slice, since Bytewax tells a step no key.
 
     When there is nothing to pass on it emits None, a tick: by it an error of the publisher is noticed though no update comes.
@@ -127,12 +127,12 @@ class _ShardStep(StatefulBatchLogic[Slice, PaneUpdate | None, None]):
         self._run = run
         self._shard: ShardThread | None = None
 
-    def on_batch(self, values: list[Slice]) -> tuple[list[PaneUpdate | None], bool]:
+    def on_batch(self, values: list[list[Slice]]) -> tuple[list[PaneUpdate | None], bool]:
         """Hand over slices."""
         if self._shard is None:
-            self._shard = self._opened(values[0].shard)
-        for part in values:
-            self._shard.take(part)
+            self._shard = self._opened(values[0][0].shard)
+        for parts in values:
+            self._shard.take(parts)
         return self._updates(), StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[list[PaneUpdate | None], bool]:

@@ -20,6 +20,8 @@ from schemas.kafka import KafkaSettings, consumer_config
 log = logging.getLogger("tower.pipeline")
 Position = tuple[str, int]
 _HEARTBEAT_S = 0.2
+_SELDOM = {"fetch.min.bytes": 65_536, "fetch.wait.max.ms": 50}
+"""Else the broker answers each time an event has come, thousands of times a second."""
 _ANSWER_S = 5.0
 _LONGEST_HOLD_S = 2.0
 """A partition waits no longer for others than this after each of its batches: then they are slow, or have old events of their own."""
@@ -63,7 +65,8 @@ class PartitionReader:
         self._at_end = False
         self._idle = False
         self._spoken = self._last_message = time.monotonic()
-        self._consumer = Consumer({**consumer_config(reading.kafka, "tower-pipeline"), "error_cb": reading.outage.note, "logger": log})
+        config = {**consumer_config(reading.kafka, "tower-pipeline"), **_SELDOM}
+        self._consumer = Consumer({**config, "error_cb": reading.outage.note, "logger": log})
         self._consumer.assign([TopicPartition(self._topic, self._partition, start)])
         self.done = False
         """Whether the end that was asked for is reached: there is nothing more to read."""

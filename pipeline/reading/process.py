@@ -25,7 +25,10 @@ from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings
 
 log = logging.getLogger("tower.pipeline")
-_QUIET_S = 0.005
+_ROUND_S = 0.025
+"""A round of all partitions takes at least so long: each batch costs a millisecond or two, however small it is."""
+_LARGE_SHARE = 2
+"""A round that has this part of the messages that a batch may have is handed over before it has come to all partitions."""
 _PICKLE_PROTOCOL = 5
 
 
@@ -43,9 +46,9 @@ class ReadJob:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a batch of one partition holds: a slice for each shard, by its number, and the dead letters."""
+    """What some batches hold: for each shard, by its number, a slice of each batch; and the dead letters."""
 
-    slices: list[Slice]
+    slices: list[list[Slice]]
     dead: list[DeadLetter]
 
 
@@ -56,22 +59,35 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
     events = EventReader(settings, _now_ms, job.newest)
     reading = Reading(job.kafka, settings.idle_after_ms, settings.batch_messages, settings.accept_loss, pace=pace)
     readers = [PartitionReader(reading, position, start, job.end.get(position)) for position, start in job.start.items()]
+    found, messages = _nothing(job), 0
     while readers:
-        found = False
+        until = time.monotonic() + _ROUND_S
         for reader in readers:
             batch = reader.next_batch()
             if batch is None:
                 continue
-            found = True
             intake = events.read(batch)
             pace.note((batch.topic, batch.partition), len(batch.values), intake.progress.newest)
-            hand_over(Read(slices(intake.progress, intake.predictions, intake.outcomes, job.shards), intake.dead))
+            for mine, part in zip(found.slices, slices(intake.progress, intake.predictions, intake.outcomes, job.shards), strict=True):
+                mine.append(part)
+            found.dead.extend(intake.dead)
+            messages += len(batch.values)
+            if messages * _LARGE_SHARE >= settings.batch_messages:
+                hand_over(found)
+                found, messages = _nothing(job), 0
         for reader in readers:
             if reader.done:
                 reader.close()
         readers = [reader for reader in readers if not reader.done]
-        if not found:
-            time.sleep(_QUIET_S)
+        if any(found.slices):
+            hand_over(found)
+            found, messages = _nothing(job), 0
+        if readers:
+            time.sleep(max(until - time.monotonic(), 0))
+
+
+def _nothing(job: ReadJob) -> Read:
+    return Read([[] for _ in range(job.shards)], [])
 
 
 def serve(job: ReadJob, connection: Connection, member: int | None) -> None:

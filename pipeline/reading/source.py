@@ -57,9 +57,9 @@ class ReadingProcess:
         if found is None:
             self.done = True
             return None
-        progress = found.slices[0].progress
-        self._next[progress.topic, progress.partition] = progress.end
-        self._newest = max(self._newest, progress.newest or self._newest)
+        for progress in (part.progress for part in found.slices[0]):
+            self._next[progress.topic, progress.partition] = progress.end
+            self._newest = max(self._newest, progress.newest or self._newest)
         self._pause_s = _FIRST_PAUSE_S
         read: Read = found
         return read
@@ -101,7 +101,7 @@ class ReadingPart(StatelessSourcePartition[Read]):
         self._is_busy = False
 
     def next_batch(self) -> list[Read]:
-        """Return at most one batch; raises StopIteration when told to stop, or when all has been read and the run may end."""
+        """Return what has come; raises StopIteration when told to stop, or when all has been read and the run may end."""
         if self._stopping.is_set() or (self._process.done and self._may_end()):
             raise StopIteration
         try:

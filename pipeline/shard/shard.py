@@ -6,6 +6,7 @@ After a crash everything is as of the last commit, and what was read since is re
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -127,10 +128,11 @@ class Shard:
         self._read_at_ms = None
         if not self._moved:
             return None
-        started = self._clock()
+        started = time.thread_time()
         update = self._commit()
-        # On a backlog a commit has much to do: larger ones change each pane less often for the same rows.
-        self._least_interval_ms = min(_COMMIT_SHARE * (self._clock() - started), _LONGEST_INTERVAL_MS)
+        # On a backlog a commit has much to do: larger ones change each pane less often for the same rows. What counts is its own work: on a
+        # busy machine it takes longer, and to come less often for that would only delay the rows.
+        self._least_interval_ms = min(int(_COMMIT_SHARE * 1000 * (time.thread_time() - started)), _LONGEST_INTERVAL_MS)
         return update
 
     def _commit(self) -> PaneUpdate:

@@ -12,7 +12,7 @@ from pipeline.inbox import InboxThread
 from pipeline.shard.shard import Shard
 from pipeline.shard.updates import PaneUpdate
 
-_MOST_WAITING = 16
+_MOST_WAITING = 12
 _LONGEST_WAIT_S = 0.5
 
 
@@ -31,12 +31,12 @@ class ShardThread:
         self._clock = clock
         self._first = shard.unpublished()
         self._done: deque[PaneUpdate] = deque()
-        self._inbox: InboxThread[Slice | _End] = InboxThread(f"shard-{shard.number}", _MOST_WAITING, self._work, failed)
+        self._inbox: InboxThread[list[Slice] | _End] = InboxThread(f"shard-{shard.number}", _MOST_WAITING, self._work, failed)
         self._inbox.start()
 
-    def take(self, part: Slice) -> None:
-        """Hand over a slice; waits while too many wait already."""
-        self._inbox.put(part)
+    def take(self, parts: list[Slice]) -> None:
+        """Hand over slices; waits while too many wait already."""
+        self._inbox.put(parts)
 
     def updates(self) -> list[PaneUpdate]:
         """Return what has been committed since the last call.
@@ -59,8 +59,8 @@ class ShardThread:
 
     def _work(self) -> None:
         while not isinstance(item := self._inbox.next_item(self._wait_s()), _End):
-            if item is not None:
-                self._shard.take(item)
+            for part in item or ():
+                self._shard.take(part)
             if self._shard.due:
                 self._commit()
         while self._commit() and not item.hurry:

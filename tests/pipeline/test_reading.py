@@ -57,12 +57,16 @@ class Part:
             self.found += self.part.next_batch()
 
     def progress(self, topic: str = PREDICTIONS, partition: int = 0) -> list[Progress]:
-        all_ = [read.slices[0].progress for read in self.found]
+        all_ = [part.progress for read in self.found for part in read.slices[0]]
         return [found for found in all_ if (found.topic, found.partition) == (topic, partition)]
+
+    def positions(self) -> set[tuple[str, int]]:
+        """Return what has been heard of."""
+        return {(part.progress.topic, part.progress.partition) for read in self.found for part in read.slices[0]}
 
     def rows(self) -> int:
         """Return how many predictions have come, in the slices of all shards."""
-        return sum(len(part.predictions) for read in self.found for part in read.slices if part.predictions is not None)
+        return sum(len(part.predictions) for read in self.found for parts in read.slices for part in parts if part.predictions is not None)
 
     def dead(self) -> list[DeadLetter]:
         return [letter for read in self.found for letter in read.dead]
@@ -96,8 +100,9 @@ def test_workers_share_the_partitions_of_both_topics(topics: Topics) -> None:
     seen: list[set[tuple[str, int]]] = []
     for worker in range(2):
         with closing(Part(job_of(kafka, 2), worker=worker, workers=2)) as part:
-            part.until(lambda part=part: sum(one.end for one in (read.slices[0].progress for read in part.found)) >= 2)
-            seen.append({(one.topic, one.partition) for one in (read.slices[0].progress for read in part.found)})
+            part.until(lambda part=part: part.rows() == 1)
+            part.until(lambda part=part: len(part.positions()) == 2)
+            seen.append(part.positions())
     assert sorted(seen[0] | seen[1]) == [(OUTCOMES, 0), (OUTCOMES, 1), (PREDICTIONS, 0), (PREDICTIONS, 1)]
     assert not seen[0] & seen[1]
 
@@ -105,7 +110,7 @@ def test_workers_share_the_partitions_of_both_topics(topics: Topics) -> None:
 def test_each_shard_gets_its_rows_and_what_is_no_event_comes_with_its_reason(part: Part, one: KafkaSettings) -> None:
     send(one, PREDICTIONS, 0, [*predictions(50), b"no event"])
     part.until(lambda: part.rows() == 50 and bool(part.dead()))
-    assert all([one.shard for one in read.slices] == list(range(SHARDS)) for read in part.found)
+    assert all({one.shard for one in mine} == {shard} for read in part.found for shard, mine in enumerate(read.slices))
     (letter,) = part.dead()
     assert (letter.offset, letter.key, letter.value, letter.rejection.path) == (50, b"key", b"no event", "$")
     assert letter.rejection.reason == "$: invalid JSON: invalid character (byte 4)"

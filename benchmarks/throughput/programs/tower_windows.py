@@ -131,14 +131,14 @@ def build(kafka: KafkaSettings, settings: PipelineSettings, windows: ModelWindow
     end = ends(kafka)
     job = ReadJob(kafka, settings, 1, BEGINNING, dict.fromkeys(end, 0), end)
 
-    def predictions(read: Read) -> Predictions | None:
+    def predictions(read: Read) -> list[Predictions]:
         if read.dead:
             raise ValueError(f"an event was refused: {read.dead[0].rejection}")
-        return read.slices[0].predictions
+        return [part.predictions for part in read.slices[0] if part.predictions is not None]
 
     flow = Dataflow("simple_job")
     batches = op.input("read_and_decode", flow, KafkaSource(job, Flag(), failed.append))
-    op.output("windows", op.filter_map("predictions", batches, predictions), _Sink(windows))
+    op.output("windows", op.flat_map("predictions", batches, predictions), _Sink(windows))
     return flow
 
 
