@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,6 @@ from pipeline.cells import Ints, Keys
 from pipeline.panes import LENGTH_MS, ROLLING_INDEX, pane_start_ms, pane_window
 from pipeline.publish.rolling import coming_hour
 from schemas.metrics import ROLLING_STEP_MS, TUMBLING
-
-_LONG = TUMBLING.index("1h")
 
 
 def window_ends(panes: Keys) -> Ints:
@@ -35,10 +34,10 @@ class Agenda:
         """Note that panes have changed."""
         self._arrived.append(panes)
 
-    def take_open(self, ended_before: int, *, hold_short: bool = False) -> Keys:
+    def take_open(self, ended_before: int, *, but: Collection[int] = ()) -> Keys:
         """Take all that have changed and end after `ended_before`, ascending; the others wait for `take_ended`.
 
-        With `hold_short` the windows of seconds and minutes stay until they have ended too.
+        The windows `but` (indices) stay, too, as long as they are open.
         """
         arrived = np.unique(np.concatenate(self._arrived)) if self._arrived else np.zeros(0, dtype=np.uint64)
         self._arrived.clear()
@@ -47,7 +46,7 @@ class Agenda:
         for pane, window in zip(ended.tolist(), pane_window(ended).tolist(), strict=True):
             self._ended[window].pop(pane, None)  # to the top, wherever it waits
             self._ended[window][pane] = None
-        held = is_open & (pane_window(arrived) < _LONG) if hold_short else np.zeros(len(arrived), dtype=bool)
+        held = is_open & np.isin(pane_window(arrived), list(but))
         if held.any():
             self._arrived.append(arrived[held])
         return arrived[is_open & ~held]

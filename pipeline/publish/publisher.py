@@ -36,6 +36,7 @@ from pipeline.publish.hints import Hints
 from pipeline.publish.lake import LakeExport
 from pipeline.publish.names import translated_cells
 from pipeline.publish.progress import ProgressLog
+from pipeline.publish.rhythm import LONG, Rhythm
 from pipeline.publish.rolling import OpenRolling, rolling_id, rolling_panes
 from pipeline.publish.rows import Moment, Published, arrow_table, messages, published
 from pipeline.publish.state import DIRTY, OPEN, PANES, ROLLING, PublisherState
@@ -52,9 +53,6 @@ _HOURLY = WINDOWS.index("1h")
 _PANES_AT_ONCE = 4_000
 _ENDED_PANES_AT_ONCE = 500
 _ENDED_BUDGET_S = 0.2
-_BACKLOG_INTERVAL_MS = 1_500
-"""While events of the past are read, nobody waits for windows that will change again at once."""
-_RUSH = 60
 _ROLLING_BUDGET_S = 0.1
 _ROLLING_AT_ONCE = 336
 _ROLLING_REST_S = 30.0
@@ -104,8 +102,7 @@ class Publisher:
         self._writes: list[Future[None]] = []
         self._published_panes: list[Keys] = []
         self._published_final: list[bytes] = []
-        self._next_flush_s = 0.0
-        self._looked = (0.0, BEGINNING)
+        self._rhythm = Rhythm(settings.publish_interval_ms / 1000)
         self._acknowledged_s = 0.0
 
     def _publish_anew(self) -> None:
@@ -166,7 +163,7 @@ class Publisher:
     @property
     def due(self) -> bool:
         """Whether it is time to publish: every shard has been heard since the start, and the last time is long enough ago."""
-        return not self._unheard and time.monotonic() >= self._next_flush_s
+        return not self._unheard and self._rhythm.due(time.monotonic())
 
     def flush(self, *, drain: bool = False) -> None:
         """Publish what has changed; all of it with `drain`, else what is open and some of the rest."""
@@ -181,13 +178,13 @@ class Publisher:
             self._refresh_open()
         moment = self._moment()
         self._agenda.add(self._finalized(moment))
-        behind = moment.now - self._newest > self._settings.allowed_lateness_ms and self._newest > self._looked[1]
-        hold_short = self._is_rushing(started) and behind and not drain
-        changed = self._agenda.take_open(moment.watermark - moment.lateness, hold_short=hold_short)
-        is_live = pane_window(changed) < _HOURLY
-        self._publish_panes(changed[is_live], moment)  # an hour that comes a tenth of a second later is nobody's loss
-        self._publish_panes(changed[~is_live], moment)
-        self._publish_open_rolling(moment)
+        waiting = self._rhythm.begin(started, self._newest, moment.now - self._newest, moment.lateness)
+        changed = self._agenda.take_open(moment.watermark - moment.lateness, but=frozenset() if drain else waiting)
+        is_long = np.isin(pane_window(changed), list(LONG))
+        self._publish_panes(changed[~is_long], moment)  # an hour that comes a tenth of a second later is nobody's loss
+        self._publish_panes(changed[is_long], moment)
+        if drain or ROLLING_INDEX not in waiting:
+            self._publish_open_rolling(moment)
         self._publish_closed_rolling(moment, drain)
         until = time.monotonic() + _ENDED_BUDGET_S
         while len(panes := self._agenda.take_ended(_PANES_AT_ONCE if drain else _ENDED_PANES_AT_ONCE)):
@@ -195,24 +192,11 @@ class Publisher:
             if not drain and time.monotonic() > until:
                 break
         self._forget_past_retention()
-        # Publishing takes at most two thirds of the thread's time: under load the panes just change more often in between.
-        finished = time.monotonic()
-        interval_ms = _BACKLOG_INTERVAL_MS if behind else self._settings.publish_interval_ms
-        self._next_flush_s = max(started + interval_ms / 1000, finished + (finished - started) / 2)
-
-    def _is_rushing(self, now_s: float) -> bool:
-        """Say whether event time runs so fast that a window of a minute is final two seconds after its last event.
-
-        Then it is published once, when it is final, and not provisionally before: nobody could have looked at it. After a quiet time
-        the first event looks like that too, but it is not behind the clock.
-        """
-        before_s, before = self._looked
-        self._looked = (now_s, self._newest)
-        return before > BEGINNING and self._newest - before >= _RUSH * 1000 * (now_s - before_s)
+        self._rhythm.end(time.monotonic())
 
     def close(self, *, drain: bool) -> None:
         """Publish (all, with `drain`), export, and let go of everything."""
-        self._looked = (0.0, BEGINNING)  # nothing is held back now, whatever the pace
+        self._rhythm = Rhythm(0)  # nothing waits now, whatever the pace
         self.flush(drain=drain)
         self._settle()
         within_s = math.inf if drain else _LAST_EXPORT_S

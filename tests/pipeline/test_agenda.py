@@ -12,6 +12,7 @@ from pipeline.cells import Kind, cell_keys
 from pipeline.panes import LENGTH_MS, NO_CELLS, ROLLING_INDEX, WINDOWS, Cells, merge, pane_ids, pane_scope, pane_start_ms
 from pipeline.publish.agenda import Agenda, RollingAgenda, window_ends
 from pipeline.publish.lake import BUCKET_MS, buckets_of
+from pipeline.publish.rhythm import SHORT
 from pipeline.publish.rolling import HOURS, OpenRolling, coming_hour, rolling_id, rolling_panes
 from tests.pipeline.events import NOW
 from tests.pipeline.panes_of_cells import entries_of, pane_id
@@ -44,12 +45,12 @@ def test_while_event_time_rushes_short_windows_wait_until_they_have_ended() -> N
     ten_seconds, hour = pane_id(0, NOW - NOW % 10_000, 0), pane_id(2, H0, 0)
     agenda = Agenda({})
     agenda.add(ids(ten_seconds, hour))
-    assert agenda.take_open(NOW - HOUR, hold_short=True).tolist() == [hour]
+    assert agenda.take_open(NOW - HOUR, but=SHORT).tolist() == [hour]
     assert agenda.not_waiting(ids(ten_seconds, hour)).tolist() == [hour]
-    assert agenda.take_open(NOW - HOUR, hold_short=True).tolist() == []
+    assert agenda.take_open(NOW - HOUR, but=SHORT).tolist() == []
     assert agenda.take_open(NOW - HOUR).tolist() == [ten_seconds]
     agenda.add(ids(ten_seconds))
-    assert agenda.take_open(NOW + HOUR, hold_short=True).tolist() == []
+    assert agenda.take_open(NOW + HOUR, but=SHORT).tolist() == []
     assert agenda.take_ended(9).tolist() == [ten_seconds]
 
 
