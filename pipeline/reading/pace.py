@@ -20,7 +20,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], int], batch_messages: int) -> None:
         self._clock = clock
-        self._large = batch_messages // _LARGE_SHARE
+        self._large = max(batch_messages // _LARGE_SHARE, 1)
         self._reached: dict[Position, int] = {}
 
     def note(self, position: Position, messages: int, newest: int | None) -> None:

@@ -21,8 +21,10 @@ from pipeline.store import Batch, Store, items_bytes
 
 HOUR_MS = 3_600_000
 KEY_BYTES = 16
-IDS_AT_ONCE = 100_000
-"""More than a commit can add, so that expiry keeps up with any log; bounded, so that a commit stays short."""
+IDS_AT_LEAST = 20_000
+"""A commit drops so many ids: it stays short, for others wait to be published. One that adds many drops twice what it adds, so that expiry
+keeps up with any log."""
+_IDS_A_NOTE = 10_000
 _NOTED_AGAIN = b"\x01"
 """Ends the key of a note that expiry makes, which else were that of a note of the same commit."""
 OF_ENTRIES = b"\x02"
@@ -98,18 +100,19 @@ class ExpiryNotes:
         hours, starts = np.unique(hour[order], return_index=True)
         for value, rows in zip(hours.tolist(), np.split(order, starts[1:]), strict=True):
             key = value.to_bytes(8, "big") + sequence.to_bytes(8, "big") + suffix
-            batch.put(EXPIRY, key, hashes[rows].astype(">u8").tobytes())
+            for part, first in enumerate(range(0, len(rows), _IDS_A_NOTE)):
+                batch.put(EXPIRY, key + part.to_bytes(2, "big"), hashes[rows[first : first + _IDS_A_NOTE]].astype(">u8").tobytes())
             self._first = min(self._first, key)
 
-    def take_due(self, batch: Batch, now: int) -> list[bytes]:
-        """Take the oldest notes of what may be due at event time `now`, until they hold `IDS_AT_ONCE`; return their keys, ascending."""
+    def take_due(self, batch: Batch, now: int, at_most: int) -> list[bytes]:
+        """Take the oldest notes of what may be due at event time `now`, until they hold `at_most` ids; return their keys, ascending."""
         end = _end(now)
         notes: list[bytes] = []
         data = bytearray()
         for key, value in self._store.scan(EXPIRY, self._first, end):
             notes.append(key)
             data += value
-            if len(data) >= IDS_AT_ONCE * KEY_BYTES:
+            if len(data) >= at_most * KEY_BYTES:
                 self._first = key
                 break
         else:
@@ -119,9 +122,17 @@ class ExpiryNotes:
         return sorted({noted[start : start + KEY_BYTES] for start in range(0, len(noted), KEY_BYTES)})
 
     def drop(
-        self, batch: Batch, sequence: int, now: int, keys: list[bytes], horizon_ms: Ints, written: Written, waiting: Waiting
+        self,
+        batch: Batch,
+        sequence: int,
+        now: int,
+        keys: list[bytes],
+        horizon_ms: Ints,
+        written: Written,
+        waiting: Waiting,
+        entries: int,
     ) -> Expired:
-        """Drop of what was noted the records and the entries that are due, each by its own time; at most `IDS_AT_ONCE` entries.
+        """Drop of what was noted the records and the entries that are due, each by its own time; at most so many `entries`.
 
         `written` is what the batch has put already: this comes after the join, so that nothing is dropped that was read in time.
         """
@@ -130,7 +141,7 @@ class ExpiryNotes:
         known = records["flags"] != 0
         is_gone = known & (due < now)
         more = np.flatnonzero((records["flags"] & r.HAS_MORE) != 0)
-        dropped = waiting.drop(_of(keys, more), now - horizon[more], IDS_AT_ONCE)
+        dropped = waiting.drop(_of(keys, more), now - horizon[more], entries)
         has_left = dropped.left != r.NEVER
         rest = more[has_left]
         batch.delete_all(RECORDS, _of(keys, np.flatnonzero(is_gone)))

@@ -26,7 +26,7 @@ from pipeline.shard import records as r
 from pipeline.shard.admissions import Admissions, OwnAdmissions
 from pipeline.shard.deltas import Delta, concatenated, outcome_deltas, prediction_deltas
 from pipeline.shard.expand import expand, late_cells
-from pipeline.shard.expiry import HOUR_MS, OF_ENTRIES, Expired, ExpiryNotes, Written, expires_at, noted_ids, record_keys
+from pipeline.shard.expiry import HOUR_MS, IDS_AT_LEAST, OF_ENTRIES, Expired, ExpiryNotes, Written, expires_at, noted_ids, record_keys
 from pipeline.shard.join import Joined, distinct_ids, join
 from pipeline.shard.names import NameTables
 from pipeline.shard.records import Records, pack, unpack
@@ -140,10 +140,11 @@ class Shard:
         state.next_commit()
         self._extend_model_columns()
         waiting, now = Waiting(state.store, batch), self._read_until()
-        due = self._notes.take_due(batch, now)
+        at_most = max(IDS_AT_LEAST, 2 * self._rows)
+        due = self._notes.take_due(batch, now, at_most)
         parts, written = self._commit_rows(batch, waiting) if self._rows else ([], [])
         if due:
-            parts += self._expire(self._notes.drop(batch, state.sequence, now, due, self._horizon_ms, written, waiting))
+            parts += self._expire(self._notes.drop(batch, state.sequence, now, due, self._horizon_ms, written, waiting, at_most))
         cells = NO_CELLS
         if parts:
             touched = np.unique(np.concatenate([part.pane for part in parts]))

@@ -141,7 +141,7 @@ def test_a_horizon_that_is_made_longer_holds_for_what_is_there_already(tmp_path:
 
 
 def test_expiry_takes_a_bounded_part_at_a_time_oldest_first(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.shard.expiry.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("pipeline.shard.shard.IDS_AT_LEAST", 10)
     shard.played(PREDICTIONS, *(served(number, START + number * HOUR) for number in range(30)))
     left = [(stored(shard), stored(shard, EXPIRY))]
     shard.advance(START + 100 * HOUR)

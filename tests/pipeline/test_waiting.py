@@ -199,7 +199,7 @@ def test_where_the_horizon_is_made_longer_all_that_waits_does_so_longer(shard: O
 
 
 def test_a_flood_of_outcomes_for_one_id_expires_in_bounded_parts(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.shard.expiry.IDS_AT_ONCE", 10_000)
+    monkeypatch.setattr("pipeline.shard.shard.IDS_AT_LEAST", 10_000)
     shard.played(OUTCOMES, *(known(START + number, label=1) for number in range(50_000)))
     left = []
     for _ in range(6):
@@ -211,7 +211,7 @@ def test_a_flood_of_outcomes_for_one_id_expires_in_bounded_parts(shard: OneShard
 
 def test_an_id_that_is_due_and_has_not_expired_yet_is_still_known(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
     forget_soon(monkeypatch)
-    monkeypatch.setattr("pipeline.shard.expiry.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("pipeline.shard.shard.IDS_AT_LEAST", 10)
     shard.played(OUTCOMES, *(known(START, f"o{number}", label=1) for number in range(10)))
     shard.played(OUTCOMES, *(known(START, label=1) for _ in range(30)))
     shard = reopened(shard)
