@@ -39,6 +39,7 @@ from pipeline.publish.database import MetricsDatabase
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.topic import AcknowledgedProducer
 from pipeline.reading.partition import PartitionReader
+from pipeline.reading.pipe import Inlet
 from pipeline.reading.source import ReadingProcess
 from pipeline.shard.seen import SeenIds
 from pipeline.shard.shard import Shard
@@ -98,18 +99,19 @@ class ReadingThread(ReadingProcess):
     """Reads in a thread of this process, whose time is seen stage by stage."""
 
     def _start(self) -> None:
-        self._connection, theirs = Pipe(duplex=False)
+        ours, theirs = Pipe(duplex=False)
+        self._inlet = Inlet(ours)
         self._thread = Thread(target=self._run, args=(theirs,))
         self._thread.start()
 
     def _run(self, connection: Connection) -> None:
         process = pipeline.reading.process
-        process.read_partitions(self._job, lambda read: connection.send_bytes(process.packed(read)))
-        connection.send_bytes(process.packed(None))
+        process.read_partitions(self._job, lambda read: process.send(connection, process.packed(read)))
+        process.send(connection, process.packed(None))
 
     def close(self) -> None:
         """Wait for its end."""
-        self._connection.close()
+        self._inlet.close()
         self._thread.join()
 
 

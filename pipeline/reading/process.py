@@ -9,6 +9,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from threading import Thread
@@ -18,6 +19,7 @@ from pipeline.intake import DeadLetter, EventReader
 from pipeline.memory import prepare_memory
 from pipeline.reading.pace import Pace
 from pipeline.reading.partition import PartitionReader, Position, Reading
+from pipeline.reading.pipe import send
 from pipeline.route import slices
 from pipeline.settings import PipelineSettings
 from pipeline.speech import set_up_log
@@ -28,7 +30,10 @@ log = logging.getLogger("tower.pipeline")
 _ROUND_S = 0.025
 """A round of all partitions takes at least so long: each batch costs a millisecond or two, however small it is."""
 _LARGE_SHARE = 2
-"""A round that has this part of the messages that a batch may have is handed over before it has come to all partitions."""
+"""A round that has this part of the messages that a batch may have is handed over before it has come to all partitions.
+
+So is one that has dead letters, which may have a megabyte each.
+"""
 _PICKLE_PROTOCOL = 5
 
 
@@ -61,7 +66,7 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
     readers = [PartitionReader(reading, position, start, job.end.get(position)) for position, start in job.start.items()]
     found, messages = _nothing(job), 0
     while readers:
-        until = time.monotonic() + _ROUND_S
+        until, is_small = time.monotonic() + _ROUND_S, True
         for reader in readers:
             batch = reader.next_batch()
             if batch is None:
@@ -72,7 +77,8 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
                 mine.append(part)
             found.dead.extend(intake.dead)
             messages += len(batch.values)
-            if messages * _LARGE_SHARE >= settings.batch_messages:
+            is_small &= messages * _LARGE_SHARE < settings.batch_messages
+            if found.dead or not is_small:
                 hand_over(found)
                 found, messages = _nothing(job), 0
         for reader in readers:
@@ -82,7 +88,7 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
         if any(found.slices):
             hand_over(found)
             found, messages = _nothing(job), 0
-        if readers:
+        if readers and is_small:
             time.sleep(max(until - time.monotonic(), 0))
 
 
@@ -98,16 +104,17 @@ def serve(job: ReadJob, connection: Connection, member: int | None) -> None:
     set_up_log(member)
     prepare_memory()
     last: Exception | None = None
-    try:
-        read_partitions(job, lambda read: connection.send_bytes(packed(read)))
-    except BrokenPipeError:
-        return
-    except TowerError as error:
-        last = error
-    except Exception as error:
-        log.exception("reading failed")
-        last = RuntimeError(f"reading failed: {type(error).__name__}: {error}")  # any error may hold what cannot be pickled
-    connection.send_bytes(packed(last))
+    with suppress(BrokenPipeError):
+        try:
+            read_partitions(job, lambda read: send(connection, packed(read)))
+        except BrokenPipeError:
+            raise
+        except TowerError as error:
+            last = error
+        except Exception as error:
+            log.exception("reading failed")
+            last = RuntimeError(f"reading failed: {type(error).__name__}: {error}")  # any error may hold what cannot be pickled
+        send(connection, packed(last))
 
 
 def packed(item: Read | Exception | None) -> bytes:

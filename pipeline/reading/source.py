@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import logging
 import multiprocessing
@@ -16,8 +17,10 @@ from threading import Event as Flag
 
 from bytewax.inputs import DynamicSource, StatelessSourcePartition
 
+from pipeline.reading.pipe import Inlet
 from pipeline.reading.process import Read, ReadJob, serve
 from pipeline.spawning import start_quietly
+from schemas.topics import PREDICTIONS
 
 log = logging.getLogger("tower.pipeline")
 _QUIET_AWAKE = timedelta(milliseconds=5)
@@ -25,10 +28,16 @@ _PIPE_BYTES = 1 << 20
 """About one batch: the next is decoded while this one waits."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 _END_S = 5.0
+_SILENT_S = 60.0
+"""One that lives speaks five times a second, whatever Kafka does; one that is silent for so long is stopped, or stuck."""
+_LOOK_S = 1.0
 
 
 class ReadingProcess:
-    """A process that reads, and the pipe through which it hands over. One that dies is started again, at the offset after what has come."""
+    """A process that reads, and the pipe through which it hands over.
+
+    One that dies, or no longer speaks, is started again at the offset after what has come.
+    """
 
     def __init__(self, job: ReadJob, member: int | None) -> None:
         self._job = job
@@ -36,22 +45,29 @@ class ReadingProcess:
         self._next = dict(job.start)
         self._newest = job.newest
         self._pause_s = _FIRST_PAUSE_S
-        self._start_at_s = 0.0
+        self._start_at_s = self._silent_s = 0.0
+        self._looked_s = time.monotonic()
         self.done = False
         """Whether all has come that there is."""
         self._start()
+        atexit.register(self.close)  # a run that fails closes nothing, and Python would wait at its end for a process that is stopped
 
     def read(self) -> Read | None:
         """Return what has come next, without waiting for it. Raises the error that reading has ended with."""
         if self._start_at_s and time.monotonic() >= self._start_at_s:
             self._start()
-        if self.done or self._start_at_s or not self._connection.poll():
+        if self.done or self._start_at_s:
             return None
         try:
-            found = pickle.loads(self._connection.recv_bytes())
-        except (EOFError, OSError):  # killed, perhaps in the middle of a batch
+            message = self._inlet.take()
+        except EOFError:  # killed, perhaps in the middle of a batch
             self._start_later()
             return None
+        if message is None:
+            self._notice_silence()
+            return None
+        self._silent_s = 0.0
+        found = pickle.loads(message)
         if isinstance(found, Exception):
             raise found
         if found is None:
@@ -59,20 +75,22 @@ class ReadingProcess:
             return None
         for progress in (part.progress for part in found.slices[0]):
             self._next[progress.topic, progress.partition] = progress.end
-            self._newest = max(self._newest, progress.newest or self._newest)
+            if progress.topic == PREDICTIONS and progress.newest is not None:
+                self._newest = max(self._newest, progress.newest)
         self._pause_s = _FIRST_PAUSE_S
         read: Read = found
         return read
 
     def close(self) -> None:
         """End it: it holds nothing that could be lost."""
+        atexit.unregister(self.close)
         self._process.kill()
         self._process.join(_END_S)
-        self._connection.close()
+        self._inlet.close()
 
     def _start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self._connection, theirs = spawn.Pipe(duplex=False)
+        ours, theirs = spawn.Pipe(duplex=False)
         if sys.platform == "linux":
             with suppress(OSError):  # a limit of the system for all pipes of a user: a small one does, too
                 fcntl.fcntl(theirs.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -80,11 +98,26 @@ class ReadingProcess:
         self._process = spawn.Process(target=serve, args=(job, theirs, self._member), name="tower-reading", daemon=True)
         start_quietly([self._process])
         theirs.close()
-        self._start_at_s = 0.0
+        self._inlet = Inlet(ours)
+        self._start_at_s = self._silent_s = 0.0
+        self._looked_s = time.monotonic()
+
+    def _notice_silence(self) -> None:
+        """End the process when it has been silent for long; the time in which nobody looked does not count."""
+        now = time.monotonic()
+        self._silent_s += min(now - self._looked_s, _LOOK_S)
+        self._looked_s = now
+        if self._silent_s > _SILENT_S:
+            log.warning("the reading process has been silent for %.0f s; ending it", self._silent_s)
+            self._process.kill()
+            self._start_later()
 
     def _start_later(self) -> None:
-        self._process.join(_END_S)
-        self._connection.close()
+        self._process.join(_LOOK_S)
+        if self._process.is_alive():  # its end of the pipe is closed, and something holds it up
+            self._process.kill()
+            self._process.join(_END_S)
+        self._inlet.close()
         log.warning("the reading process ended (%s); starting it again in %.1f s", self._process.exitcode, self._pause_s)
         self._start_at_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from multiprocessing import Pipe
 from threading import Event as Flag
 
 import psutil
@@ -14,6 +16,8 @@ from confluent_kafka import Producer
 
 from pipeline.columns import Progress
 from pipeline.intake import DeadLetter
+from pipeline.reading import pipe
+from pipeline.reading.pipe import Inlet
 from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource, ReadingPart
 from pipeline.settings import PipelineSettings
@@ -116,8 +120,8 @@ def test_each_shard_gets_its_rows_and_what_is_no_event_comes_with_its_reason(par
     assert letter.rejection.reason == "$: invalid JSON: invalid character (byte 4)"
 
 
-def test_one_that_is_killed_is_started_again_and_nothing_is_missed_or_read_twice(
-    part: Part, one: KafkaSettings, caplog: pytest.LogCaptureFixture
+def test_one_that_is_killed_or_held_is_started_again_and_nothing_is_missed_or_read_twice(
+    part: Part, one: KafkaSettings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(one, PREDICTIONS, 0, predictions(400))
     part.until(lambda: part.rows() >= 80)
@@ -125,9 +129,15 @@ def test_one_that_is_killed_is_started_again_and_nothing_is_missed_or_read_twice
     part.until(lambda: part.rows() >= 400)
     send(one, PREDICTIONS, 0, predictions(10, 400))
     part.until(lambda: part.rows() >= 410)
+    psutil.Process(part.part._process._process.pid).suspend()
+    send(one, PREDICTIONS, 0, predictions(10, 410))
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.reading.source._SILENT_S", 0.2)
+        part.until(lambda: "the reading process has been silent for 0 s; ending it" in caplog.text)
+    part.until(lambda: part.rows() >= 420)
     progress = [found for found in part.progress() if found.end > found.start]
     assert [found.start for found in progress] == [0, *(found.end for found in progress[:-1])]
-    assert (part.rows(), part.failures) == (410, [])
+    assert (part.rows(), part.failures) == (420, [])
     assert "the reading process ended (-9); starting it again" in caplog.text
 
 
@@ -139,6 +149,21 @@ def test_one_that_is_told_to_stop_stops_at_once_and_leaves_no_process(part: Part
         part.part.next_batch()
     part.close()
     assert not process.is_running()
+
+
+def test_what_has_come_of_a_message_is_kept_and_nobody_waits_for_the_rest() -> None:
+    ours, theirs = Pipe(duplex=False)
+    inlet = Inlet(ours)
+    with closing(inlet):
+        os.write(theirs.fileno(), (3).to_bytes(8, "big") + b"a")
+        assert (inlet.take(), inlet.take()) == (None, None)
+        os.write(theirs.fileno(), b"bc")
+        pipe.send(theirs, b"")
+        assert (inlet.take(), inlet.take(), inlet.take()) == (b"abc", b"", None)
+        os.write(theirs.fileno(), bytes(5))
+        theirs.close()
+        with pytest.raises(EOFError):
+            inlet.take()
 
 
 def test_at_the_ends_it_waits_for_what_the_shards_have_to_tell(one: KafkaSettings) -> None:
