@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,8 @@ class Run:
     told: Callable[[], bool]
     telling: set[int]
     failures: list[Exception] = field(default_factory=list)
+    opened: ExitStack = field(default_factory=ExitStack)
+    """What is closed however the run ends."""
 
     def failed(self, error: Exception) -> None:
         """Keep an error of a step, and log it: Bytewax wraps it, and in a cluster drops it."""
@@ -85,7 +88,9 @@ def shard_folder(home: Path, shard: int) -> Path:
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
     read_job = ReadJob(job.kafka, job.settings, job.shards, job.newest, job.assignment.start, job.assignment.end)
-    source = KafkaSource(read_job, run.stopping, run.failed, may_end=lambda: not run.telling)
+    source = KafkaSource(
+        read_job, run.stopping, run.failed, may_end=lambda: not run.telling, opened=lambda one: run.opened.callback(one.close)
+    )
     flow = Dataflow("control_tower")
     batches = op.input("read_and_decode", flow, source)
     routed = op.flat_map("route", batches, _Router(job, run))

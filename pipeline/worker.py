@@ -35,12 +35,13 @@ def run_worker(
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set, telling=shards)
     flow = build(job, run)
     try:
-        if addresses:
-            cluster_main(  # type: ignore[no-untyped-call]
-                flow, list(addresses), process, epoch_interval=_EPOCH, worker_count_per_proc=1
-            )
-        else:
-            run_main(flow, epoch_interval=_EPOCH)  # type: ignore[no-untyped-call]
+        with run.opened:
+            if addresses:
+                cluster_main(  # type: ignore[no-untyped-call]
+                    flow, list(addresses), process, epoch_interval=_EPOCH, worker_count_per_proc=1
+                )
+            else:
+                run_main(flow, epoch_interval=_EPOCH)  # type: ignore[no-untyped-call]
     except BaseException as error:
         failure = run.failures[0] if run.failures else error
         if isinstance(failure, BrokerUnavailable) and run.told():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -35,6 +37,7 @@ _LARGE_SHARE = 2
 So is one that has dead letters, which may have a megabyte each.
 """
 _PICKLE_PROTOCOL = 5
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,10 @@ def serve(job: ReadJob, connection: Connection, member: int | None) -> None:
     """Be the reading process: send what is read, then None or the error, pickled; end when nobody is there to receive it."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; whoever started this process ends it
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(
+            _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0
+        )  # also one that is held: no thread of it could follow its parent
     Thread(target=_follow_parent, daemon=True).start()
     set_up_log(member)
     prepare_memory()

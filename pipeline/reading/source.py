@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import logging
 import multiprocessing
@@ -50,7 +49,6 @@ class ReadingProcess:
         self.done = False
         """Whether all has come that there is."""
         self._start()
-        atexit.register(self.close)  # a run that fails closes nothing, and Python would wait at its end for a process that is stopped
 
     def read(self) -> Read | None:
         """Return what has come next, without waiting for it. Raises the error that reading has ended with."""
@@ -83,7 +81,6 @@ class ReadingProcess:
 
     def close(self) -> None:
         """End it: it holds nothing that could be lost."""
-        atexit.unregister(self.close)
         self._process.kill()
         self._process.join(_END_S)
         self._inlet.close()
@@ -157,13 +154,20 @@ class ReadingPart(StatelessSourcePartition[Read]):
 class KafkaSource(DynamicSource[Read]):
     """All partitions of both event topics: each worker has a reading process, and each of these its share of the partitions.
 
-    `stopping` ends it, `failed` is told of errors; a run that reads to the ends waits there until it `may_end`.
+    `stopping` ends it, `failed` is told of errors; a run that reads to the ends waits there until it `may_end`. `opened` is told of what
+    must be closed when the run fails: Bytewax does not do that then.
     """
 
     def __init__(
-        self, job: ReadJob, stopping: Flag, failed: Callable[[Exception], None], may_end: Callable[[], bool] = lambda: True
+        self,
+        job: ReadJob,
+        stopping: Flag,
+        failed: Callable[[Exception], None],
+        may_end: Callable[[], bool] = lambda: True,
+        opened: Callable[[ReadingProcess], object] = lambda _: None,
     ) -> None:
         self._job = job
+        self._opened = opened
         self._stopping = stopping
         self._failed = failed
         self._may_end = may_end
@@ -177,4 +181,5 @@ class KafkaSource(DynamicSource[Read]):
         except Exception as error:
             self._failed(error)
             raise
+        self._opened(process)
         return ReadingPart(process, self._stopping, self._failed, self._may_end)
