@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import resource
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -48,8 +48,8 @@ class Stopwatch:
 
 
 def _processor_s() -> float:
-    spent = os.times()
-    return spent.user + spent.system + spent.children_user + spent.children_system
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def report(
