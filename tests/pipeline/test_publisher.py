@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import orjson
 import pyarrow.parquet
 import pytest
 
@@ -207,3 +208,24 @@ def mends(file: Path) -> list[str]:
     except TowerError as error:
         return [error.mend]
     return []
+
+
+def test_hours_and_weeks_that_wait_for_their_second_are_published_by_a_run_that_is_told_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
+    monkeypatch.setattr("pipeline.publish.rhythm._LONG_INTERVAL_S", 3600.0)
+
+    def told() -> dict[str, float]:
+        found = [orjson.loads(value) for value in desk.messages.newest.values()]
+        rows = [(one["window"], row) for one in found if one["model_version"] == one["segment"] == "*" for row in one["rows"]]
+        return {window: row["n"] for window, row in rows if row["metric"] in ("prediction_volume", "f1_score_rolling_7d")}
+
+    for name in "ab":
+        shard.played(PREDICTIONS, served(name, 0))
+        for update in shard.first() if name == "a" else shard.updates[-1:]:
+            desk.publisher.take(update)
+        desk.publisher.flush()
+    assert told() == {"10s": 2, "1m": 2, "1h": 1, "1d": 1, "7d": 1}
+    desk.publisher.close(drain=False)
+    assert set(told().values()) == {2}
