@@ -91,6 +91,10 @@ class ExpiryNotes:
         """Return whether there is more to take: not all was taken at once, or what was noted since was due by then."""
         return self._first < _end(now)
 
+    def any_left(self, now: int) -> bool:
+        """Return whether the run before has left any that are due: it may have been in a hurry, or was killed."""
+        return any(True for _ in self._store.scan(EXPIRY, b"", _end(now)))
+
     def add(self, batch: Batch, sequence: int, hashes: Hashes, due: Ints, *, suffix: bytes = b"") -> None:
         """Note when the records of this commit expire."""
         if not len(due):

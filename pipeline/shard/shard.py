@@ -83,7 +83,7 @@ class Shard:
         self._rows = 0
         self._least_interval_ms = 0
         self._read_at_ms: int | None = None
-        self._moved = False
+        self._moved = self._notes.any_left(self._read_until())
         self._horizon_ms: Ints = np.zeros(0, dtype=np.int64)
         self._task: Ints = np.zeros(0, dtype=np.int64)
 
@@ -303,10 +303,10 @@ class Shard:
         self._counts["outcomes"] += len(outcomes) if outcomes is not None else 0
 
     def _follow(self, progress: Progress) -> None:
-        before = self._watermark.value
+        before = self._watermark.value, self._read_until()
         self._watermark.advance(progress)
         self._outcome_times.advance(progress)
-        self._moved |= self._watermark.value != before
+        self._moved |= (self._watermark.value, self._read_until()) != before  # outcomes that are idle hold up no expiry any more
 
     def _stored_watermark(self, topic: str, partitions: Mapping[str, frozenset[int]]) -> Watermark:
         return Watermark.restored(topic, partitions.get(topic, frozenset()), self._state.watermark.get(topic, {}))

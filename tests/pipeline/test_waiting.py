@@ -167,6 +167,21 @@ def test_what_is_due_when_it_is_read_is_counted_before_the_shard_has_nothing_to_
     assert list(unmatched_hours(shard)) == list(range(29))
 
 
+def test_what_is_due_is_counted_though_nothing_comes_any_more(shard: OneShard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outcomes that become idle no longer hold it up, and a run that was in a hurry leaves it to the next one."""
+    monkeypatch.setattr("pipeline.shard.shard.IDS_AT_LEAST", 1)
+    shard.played(OUTCOMES, *(known(START, id_, label=1) for id_ in "abc"))
+    shard.played(PREDICTIONS, served(START + 30 * HOUR))
+    assert unmatched_hours(shard) == {}
+    shard.take(OUTCOMES, idle=True)
+    assert shard.commit() is not None
+    shard = reopened(shard)
+    shard.take(OUTCOMES, idle=True)
+    while shard.commit():
+        pass
+    assert unmatched_hours(shard) == {0: 3}
+
+
 def test_what_is_read_in_one_commit_meets_before_anything_of_it_expires(shard: OneShard) -> None:
     """A commit may span months of event time: what waits when it begins is not too late for a prediction that it holds."""
     shard.played(OUTCOMES, known(START + 5 * HOUR, label=1), known(START, converted=True), known(START + 6 * HOUR, revenue_generated=2.0))
