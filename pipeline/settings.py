@@ -56,8 +56,8 @@ class PipelineSettings:
     processes: int = 1
     shards: int = 0
     batch_messages: int = 10_000
-    commit_interval_ms: int = 150
-    publish_interval_ms: int = 250
+    commit_interval_ms: int = 100
+    publish_interval_ms: int = 200
     export_interval_ms: int = 20_000
     allowed_lateness_ms: int = 60_000
     max_future_ms: int = MAX_FUTURE_MS
