@@ -37,6 +37,7 @@ from schemas.kafka import KafkaSettings
 log = logging.getLogger("tower.pipeline")
 _PUBLISHER = "publisher"
 _LOOK_EVERY = timedelta(milliseconds=10)
+_TICK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +125,14 @@ class _Router:
 class _ShardStep(StatefulBatchLogic[list[Slice], PaneUpdate | None, None]):
     """Hands slices to one shard, and passes on what it has committed. It is opened at its first slice, since Bytewax tells a step no key.
 
-    When there is nothing to pass on it emits None, a tick: by it an error of the publisher is noticed though no update comes.
+    When there is nothing to pass on it emits None now and then, a tick: by it an error of the publisher is noticed though no update comes.
     """
 
     def __init__(self, job: Job, run: Run) -> None:
         self._job = job
         self._run = run
         self._shard: ShardThread | None = None
+        self._tick_at_s = 0.0
 
     def on_batch(self, values: list[list[Slice]]) -> tuple[list[PaneUpdate | None], bool]:
         """Hand over slices."""
@@ -159,6 +161,10 @@ class _ShardStep(StatefulBatchLogic[list[Slice], PaneUpdate | None, None]):
     def _updates(self) -> list[PaneUpdate | None]:
         found = self._shard.updates() if self._shard else []
         self._run.telling.difference_update(update.shard for update in found if not update.more)
+        now = time.monotonic()
+        if not found and now < self._tick_at_s:
+            return []
+        self._tick_at_s = now + _TICK_S
         return [*found] or [None]
 
     def _opened(self, number: int) -> ShardThread:
