@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import threading
@@ -18,10 +19,12 @@ from dashboard.feed import Feed, FeedStatus
 from dashboard.health import HealthHandler
 from dashboard.history_loader import HistoryLoader
 from dashboard.pages.application import ASSETS, PageApplication, assets_route
+from dashboard.pages.plots import PlotsHandler
 from dashboard.scope import Scope
 from dashboard.settings import DashboardSettings
 from dashboard.store import Store
 from dashboard.viewers import Viewers
+from dashboard.widgets.charts import plots_json
 from schemas.errors import ConfigurationError
 from schemas.kafka import KafkaSettings
 
@@ -119,7 +122,8 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
 
     dashboard = Dashboard(home=home, kafka=kafka, settings=settings, on_loop=loop.add_callback, failed=failed)
     assets = assets_route()
-    pages = PageApplication(dashboard, assets=assets, now_ms=_now_ms)
+    plots = f"plots-{hashlib.sha256(plots_json()).hexdigest()[:12]}.json"
+    pages = PageApplication(dashboard, assets=assets, plots=plots)
     origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]
     try:
         server = get_server(
@@ -131,7 +135,10 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
             title=settings.title,
             location=False,
             static_dirs={assets: str(ASSETS)},
-            extra_patterns=[("/health", HealthHandler, {"report": dashboard.health})],
+            extra_patterns=[
+                ("/health", HealthHandler, {"report": dashboard.health}),
+                (f"/{plots}", PlotsHandler),
+            ],
             unused_session_lifetime_milliseconds=settings.session_lifetime_ms,
             check_unused_sessions_milliseconds=max(500, settings.session_lifetime_ms // 3),
         )

@@ -6,14 +6,13 @@ import { full, zoneName } from "./time.js";
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Chart {
-  constructor(doc, spec) {
-    this.doc = doc;
+  constructor(doc, plots, spec) {
     this.spec = spec;
     this.card = find(`card-${spec.name}`);
     this.legend = this.card.querySelector(".legend");
     this.when = this.card.querySelector(".when");
     this.empty = this.card.querySelector(".empty");
-    this.figure = doc.get_model_by_name(spec.name);
+    this.figure = plots.get(spec.name);
     this.source = doc.get_model_by_name(spec.source);
     this.at = null;
     this.entries = spec.lines.map((line) => {

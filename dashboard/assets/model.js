@@ -1,6 +1,7 @@
 // A model's page: pickers, tiles, charts with a legend that is also the readout, and breakdowns.
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
+import { Plots } from "./plots.js";
 import { element, find, onTheme, setFreshness, setText, start, tower } from "./shell.js";
 import { onZone } from "./time.js";
 import { Tile } from "./tile.js";
@@ -24,19 +25,21 @@ function fillPicker(picker, names, chosen, all) {
 }
 
 // Keeps the right edge of the time axes at now, or at the newest data when that is long past.
-function follow(doc, newest) {
+function follow(plots, newest) {
   const edge = newest && Date.now() - newest > DAY ? newest : Date.now();
   const set = (name, start, end) => {
-    const range = doc.get_model_by_name(name);
+    const range = plots.get(name);
     if (Math.abs(range.end - end) > 1_000) range.setv({ start, end }, { sync: false });
   };
   set("day", edge - DAY, edge + DAY / 100);
   set("week", edge - 7 * DAY, Math.ceil(edge / HOUR) * HOUR);
 }
 
-start((doc) => {
+start(async (doc) => {
   const state = doc.get_model_by_name("state");
-  const charts = JSON.parse(find("charts").textContent).map((spec) => new Chart(doc, spec));
+  const specs = JSON.parse(find("charts").textContent);
+  const plots = await Plots.load(doc);
+  const charts = specs.map((spec) => new Chart(doc, plots, spec));
   const tiles = new Map();
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
@@ -68,7 +71,7 @@ start((doc) => {
     find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
     setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
     setFreshness(facts.newest, facts.feed);
-    follow(doc, facts.newest);
+    follow(plots, facts.newest);
   };
   tower.hover = (name, x) => charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
   state.connect(state.properties.facts.change, show);
@@ -76,7 +79,8 @@ start((doc) => {
   onTheme(() => charts.forEach((chart) => chart.paint()));
   charts.forEach((chart) => chart.paint());
   show();
-  setInterval(() => follow(doc, facts.newest), FOLLOW_MS);
+  await plots.draw();
+  setInterval(() => follow(plots, facts.newest), FOLLOW_MS);
   setInterval(() => tiles.forEach((tile) => tile.tick()), 1_000);
   if (location.hash) find(location.hash.slice(1))?.scrollIntoView();
 });

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import bokeh
@@ -18,7 +17,6 @@ from dashboard.pages.fleet import FleetPage
 from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
-from dashboard.widgets.charts import Charts
 from dashboard.widgets.specs import CHARTS, SECTIONS, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -33,20 +31,12 @@ def assets_route() -> str:
 class PageApplication(Application):
     """Makes the fleet's page, or that of the model which the address names."""
 
-    def __init__(self, services: Services, *, assets: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, services: Services, *, assets: str, plots: str) -> None:
         super().__init__(FunctionHandler(self._fill))  # type: ignore[no-untyped-call]
         self._services = services
         self._assets = assets
-        self._now_ms = now_ms
+        self._plots = plots
         self._templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(("html",)))
-        self._charts: dict[str, Charts] = {}
-
-    async def on_session_created(self, session_context: SessionContext) -> None:
-        """Make a model page's charts in a thread: that takes a tenth of a second, which live pages should not wait."""
-        await super().on_session_created(session_context)  # type: ignore[no-untyped-call]
-        if _scope(session_context) is not None:
-            charts = await asyncio.get_running_loop().run_in_executor(None, Charts, self._now_ms())
-            self._charts[session_context.id] = charts
 
     def _fill(self, doc: Document) -> None:
         assert doc.session_context is not None
@@ -57,8 +47,8 @@ class PageApplication(Application):
             FleetPage(doc, self._services)
             self._dress(doc, "fleet", {})
         else:
-            ModelPage(doc, self._services, scope, self._charts.pop(doc.session_context.id))
-            self._dress(doc, "model", _model_variables(scope))
+            ModelPage(doc, self._services, scope)
+            self._dress(doc, "model", {**_model_variables(scope), "plots": self._plots})
 
     def _dress(self, doc: Document, name: str, variables: Mapping[str, object]) -> None:
         doc.template = self._templates.get_template(f"{name}.html")

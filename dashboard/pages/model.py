@@ -9,8 +9,8 @@ from dashboard.board import Tile
 from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, scores, uplifts, variants_of
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
-from dashboard.widgets.charts import Charts
-from dashboard.widgets.specs import HOUR, ROLLING_SOURCE, lines_of
+from dashboard.widgets.source import LiveSource
+from dashboard.widgets.specs import HOUR, ROLLING_SOURCE, WINDOW_OF, lines_of
 
 _NEEDS = {
     "f1": "f1_score",
@@ -57,20 +57,18 @@ class ModelFacts(msgspec.Struct, frozen=True):
 class ModelPage:
     """Keeps one browser's charts of a model as the store has them."""
 
-    def __init__(self, doc: Document, services: Services, scope: Scope, charts: Charts) -> None:
+    def __init__(self, doc: Document, services: Services, scope: Scope) -> None:
         self._services = services
         self._scope = scope
-        self._sources = charts.sources
+        self._sources = [LiveSource(name) for name in WINDOW_OF]
         self._state = PageState(name="state")
         # What the page has room for until the history of what is picked has come: as before, so that nothing moves twice.
         self._metrics = {metric for _, _, metric in services.store.fleet(scope.model)} or _ASSUMED
         self._has_classes = False
         self._open(scope)
         self.pull()
-        # Frozen, the document follows its models' references once, not after each root.
-        with doc.models.freeze():
-            for root in (*charts.plots, self._state, *(source.model for source in self._sources.values())):
-                doc.add_root(root)
+        for root in (self._state, *(source.model for source in self._sources)):
+            doc.add_root(root)
         doc.title = f"{scope.model} \u00b7 {services.settings.title}"
         self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
         services.viewers.add(doc, self.pull, self.close)
@@ -92,7 +90,7 @@ class ModelPage:
         before, self._scope = self._scope, Scope(self._scope.model, choice.version, choice.segment)
         self._open(self._scope)
         self._services.store.close(before)
-        for source in self._sources.values():
+        for source in self._sources:
             source.reset()
         self.pull()
 
@@ -100,7 +98,7 @@ class ModelPage:
         """Bring charts and facts up to date."""
         store, scope = self._services.store, self._scope
         variants = variants_of(store, scope)
-        for source in self._sources.values():
+        for source in self._sources:
             source.pull(store, scope, variants)
         self._tell(variants)
 

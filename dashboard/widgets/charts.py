@@ -1,11 +1,16 @@
-"""Bokeh plots from chart specifications. Colours come from the style sheet, in the browser (assets/chart.js).
+"""Bokeh plots from chart specifications.
 
-Made of the plainest models and with what can be shared shared, since the server's loop waits while a page is built: `figure` takes
-three times as long for the same picture.
+They are the same for all pages, so they are made once, as a document of their own, and each browser draws it from its session's
+live sources (assets/plots.js): a session's own document has no plot, and the server's loop spends nothing on them when a page opens.
+Colours come from the style sheet, and time ranges from the clock, in the browser too.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
+import msgspec
+from bokeh.document import Document
 from bokeh.models import (
     BasicTicker,
     CDSView,
@@ -31,7 +36,6 @@ from bokeh.models.glyphs import Scatter, VArea, VBar
 from bokeh.models.renderers import DataRenderer, GlyphRenderer
 from bokeh.transform import dodge
 
-from dashboard.widgets.source import LiveSource
 from dashboard.widgets.specs import CHARTS, MINUTE, WINDOW_OF, ChartSpec, Line
 
 _LEFT, _FONT = 62, "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif"
@@ -41,18 +45,27 @@ _LEAST_PADDING = {"score": 0.02, "points": 0.002}
 """Half of the smallest span of an axis that does not begin at zero, so that noise does not look like a cliff."""
 
 
-class Charts:
-    """The charts of one model page with their sources; they share the cursor and, for one time range, the axis."""
+@cache
+def plots_json() -> bytes:
+    """Return Bokeh's JSON of a document of all plots, named as their charts; the sources are empty and named as a session's live ones."""
+    doc = Document()
+    for plot in _Plots().made:
+        doc.add_root(plot)
+    return msgspec.json.encode(doc.to_json(deferred=False))
 
-    def __init__(self, now_ms: int) -> None:
-        self._day = Range1d(name="day", start=now_ms - _DAY_MS, end=now_ms)
-        self._week = Range1d(name="week", start=now_ms - 7 * _DAY_MS, end=now_ms)
+
+class _Plots:
+    """The plots of a model's page; they share the cursor and, for one time range, the axis."""
+
+    def __init__(self) -> None:
+        self._day = Range1d(name="day", start=0, end=_DAY_MS)
+        self._week = Range1d(name="week", start=0, end=7 * _DAY_MS)
         self._cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
         self._time_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data)")
         self._time_formatter = CustomJSTickFormatter(code="return window.tower.tickText(tick, index, ticks)")
         self._views: dict[str, CDSView] = {}
-        self.sources = {name: LiveSource(name) for name in WINDOW_OF}
-        self.plots = [self._make(spec, self.sources[spec.source].model) for spec in CHARTS]
+        self._sources = {name: ColumnDataSource(name=name) for name in WINDOW_OF}
+        self.made = [self._make(spec, self._sources[spec.source]) for spec in CHARTS]
 
     def _make(self, spec: ChartSpec, source: ColumnDataSource) -> Plot:
         """Return a plot named after its specification.

@@ -51,7 +51,7 @@ def wait_ready(page: Page) -> None:
 
 def wait_loaded(page: Page) -> None:
     """Wait until what was picked is there and painted."""
-    wait_for(page, "document.documentElement.dataset.loading !== 'yes' && Bokeh.documents[0].is_idle")
+    wait_for(page, "document.documentElement.dataset.loading !== 'yes' && Bokeh.documents.every((each) => each.is_idle)")
 
 
 def wait_for(page: Page, condition: str, arg: object = None) -> None:

@@ -252,7 +252,7 @@ def test_opening_a_model_with_full_history_holds_up_the_others_only_for_a_moment
     cpu, wall = min(longest)
     print(f"longest callback of the event loop: {cpu:.0f} ms of processor time, {wall:.0f} ms by the clock")
     # By processor time, and the best of some: on a busy machine the clock tells of the others.
-    assert cpu < 200
+    assert cpu < 50 * slowness()
 
 
 def test_sessions_end_with_their_pages(visit: Visit, server: Server) -> None:
