@@ -15,6 +15,7 @@ from pipeline.cluster import run_cluster
 from pipeline.dataflow import Job, shard_folder
 from pipeline.ending import Ending
 from pipeline.lock import home_lock
+from pipeline.reading.pace import PaceBoard
 from pipeline.resume import resume, shard_count
 from pipeline.settings import PipelineSettings
 from pipeline.speech import set_up_log
@@ -50,7 +51,8 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
                 to_end=until_caught_up,
                 keep_waiting=lambda: not ending.told,
             )
-            return Job(home, kafka, settings, shards, settings.processes, found.assignment, found.newest, until_caught_up)
+            board = PaceBoard(found.assignment.start)
+            return Job(home, kafka, settings, shards, settings.processes, found.assignment, found.newest, board, until_caught_up)
 
         while not ending.flag.is_set():
             try:

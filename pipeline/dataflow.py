@@ -23,6 +23,7 @@ from pipeline.publish.acknowledged import acknowledged_file, read_acknowledged
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
+from pipeline.reading.pace import PaceBoard
 from pipeline.reading.partition import Assignment
 from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource
@@ -42,7 +43,10 @@ _TICK_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a dataflow is to do. `newest` is the largest event time that any shard has seen; `drain` publishes all at the end."""
+    """What a dataflow is to do. `newest` is the largest event time that any shard has seen; `drain` publishes all at the end.
+
+    `board` is what the members of a cluster have in common.
+    """
 
     home: Path
     kafka: KafkaSettings
@@ -51,6 +55,7 @@ class Job:
     workers: int
     assignment: Assignment
     newest: int
+    board: PaceBoard
     drain: bool
 
 
@@ -88,7 +93,7 @@ def shard_folder(home: Path, shard: int) -> Path:
 
 def build(job: Job, run: Run) -> Dataflow:
     """Return the dataflow of a job."""
-    read_job = ReadJob(job.kafka, job.settings, job.shards, job.newest, job.assignment.start, job.assignment.end)
+    read_job = ReadJob(job.kafka, job.settings, job.shards, job.newest, job.board, job.assignment.start, job.assignment.end)
     source = KafkaSource(
         read_job, run.stopping, run.failed, may_end=lambda: not run.telling, opened=lambda one: run.opened.callback(one.close)
     )

@@ -19,7 +19,7 @@ from threading import Thread
 from pipeline.columns import Slice
 from pipeline.intake import DeadLetter, EventReader
 from pipeline.memory import prepare_memory
-from pipeline.reading.pace import Pace
+from pipeline.reading.pace import Pace, PaceBoard
 from pipeline.reading.partition import PartitionReader, Position, Reading
 from pipeline.reading.pipe import send
 from pipeline.route import slices
@@ -42,12 +42,16 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """What to read: from `start` on and, where `end` has it, up to there; `newest` is the largest event time that any shard has seen."""
+    """What to read: from `start` on and, where `end` has it, up to there; `newest` is the largest event time that any shard has seen.
+
+    `board` has all partitions of the cluster.
+    """
 
     kafka: KafkaSettings
     settings: PipelineSettings
     shards: int
     newest: int
+    board: PaceBoard
     start: Mapping[Position, int]
     end: Mapping[Position, int] = field(default_factory=dict)
 
@@ -63,7 +67,9 @@ class Read:
 def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
     """Read until all ends are reached; for ever, where there are none. Raises LogTruncated, BrokerUnavailable."""
     settings = job.settings
-    pace = Pace(_now_ms, settings.batch_messages)
+    for position in job.start:  # an earlier process may have died over it
+        job.board.set(position, None)
+    pace = Pace(_now_ms, settings.batch_messages, job.board)
     events = EventReader(settings, _now_ms, job.newest)
     reading = Reading(job.kafka, settings.idle_after_ms, settings.batch_messages, settings.accept_loss, pace=pace)
     readers = [PartitionReader(reading, position, start, job.end.get(position)) for position, start in job.start.items()]

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from pipeline.intake import RawBatch
-from pipeline.reading.pace import Pace
+from pipeline.reading.pace import Pace, PaceBoard
 from pipeline.reading.partition import PartitionReader
 from pipeline.reading.partition import Reading as ReadingSettings
 from schemas.errors import LogTruncated
@@ -87,7 +87,8 @@ def test_batches_follow_each_other_without_a_gap(reading: Reading) -> None:
     assert [batch.start for batch in found] == [0, *(batch.end for batch in found[:-1])]
     assert [offset for batch in found for offset in batch.offsets.tolist()] == list(range(500))
     assert [value for batch in found for value in batch.values] == [f"{number}".encode() for number in range(500)]
-    assert found[0].key_at(3) == b"key-3"
+    keys = [batch.key_at(at) for batch in found for at in range(len(batch.values))]
+    assert keys == [f"key-{number}".encode() for number in range(500)]
 
 
 def test_a_tombstone_is_a_message_too(reading: Reading) -> None:
@@ -197,7 +198,7 @@ class _OnceSilent:
 
 def test_a_partition_that_is_ahead_waits_but_not_for_ever(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.reading.partition._LONGEST_HOLD_S", 0.5)
-    pace = Pace(lambda: 10**12, 20)
+    pace = Pace(lambda: 10**12, 20, PaceBoard([(PREDICTIONS, 0), (OUTCOMES, 0)]))
     reader = reading.reader(most=1, pace=pace)
     reading.send(b"1", b"2")
     until(reader, lambda found: messages(found) == 1)

@@ -17,6 +17,7 @@ from confluent_kafka import Producer
 from pipeline.columns import Progress
 from pipeline.intake import DeadLetter
 from pipeline.reading import pipe
+from pipeline.reading.pace import PaceBoard
 from pipeline.reading.pipe import Inlet
 from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource, ReadingPart
@@ -82,7 +83,7 @@ class Part:
 def job_of(kafka: KafkaSettings, partitions: int = 1, end: int | None = None, **settings: int) -> ReadJob:
     start = {(topic, partition): 0 for topic in (PREDICTIONS, OUTCOMES) for partition in range(partitions)}
     ends = {} if end is None else {(PREDICTIONS, 0): end, (OUTCOMES, 0): 0}
-    return ReadJob(kafka, replace(PipelineSettings(), idle_after_ms=300, **settings), SHARDS, BEGINNING, start, ends)
+    return ReadJob(kafka, replace(PipelineSettings(), idle_after_ms=300, **settings), SHARDS, BEGINNING, PaceBoard(start), start, ends)
 
 
 @pytest.fixture

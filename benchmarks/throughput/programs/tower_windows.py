@@ -28,6 +28,7 @@ from pipeline.metrics.selection import select
 from pipeline.metrics.table import PaneBatch
 from pipeline.metrics.volume import volume_rows
 from pipeline.panes import LENGTH_MS, Cells, merge, pane_ids, pane_scope, pane_start_ms, summed
+from pipeline.reading.pace import PaceBoard
 from pipeline.reading.partition import Position
 from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource
@@ -129,7 +130,7 @@ class _SinkPart(StatelessSinkPartition[Predictions]):
 def build(kafka: KafkaSettings, settings: PipelineSettings, windows: ModelWindows, failed: list[Exception]) -> Dataflow:
     """Return the dataflow, which ends at the ends of the partitions as they are now."""
     end = ends(kafka)
-    job = ReadJob(kafka, settings, 1, BEGINNING, dict.fromkeys(end, 0), end)
+    job = ReadJob(kafka, settings, 1, BEGINNING, PaceBoard(end), dict.fromkeys(end, 0), end)
 
     def predictions(read: Read) -> list[Predictions]:
         if read.dead:
