@@ -6,6 +6,7 @@ so that a shard translates each distinct text once, not once an event.
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ Bools = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.uint64]
 """128-bit hashes of (model, prediction id), shape (n, 2): high and low half."""
 
+_PICKLE_PROTOCOL = 5
 ABSENT = -1
 """Stands in a column of positions for a field that is not there."""
 
@@ -147,3 +149,22 @@ class Slice:
     progress: Progress
     predictions: Predictions | None = None
     outcomes: Outcomes | None = None
+
+
+class Delivery(NamedTuple):
+    """What a worker sends to a shard: slices of some batches, packed, so that they go to another process as they are."""
+
+    worker: int
+    shard: int
+    packed: bytes
+
+
+def pack(slices: list[Slice]) -> bytes:
+    """Return slices as bytes."""
+    return pickle.dumps(slices, _PICKLE_PROTOCOL)
+
+
+def unpack(packed: bytes) -> list[Slice]:
+    """Return the slices that were packed, by this program alone."""
+    slices: list[Slice] = pickle.loads(packed)
+    return slices

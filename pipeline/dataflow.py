@@ -16,13 +16,14 @@ from bytewax.dataflow import Dataflow
 from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from pipeline.columns import Slice
+from pipeline.columns import Delivery
 from pipeline.dead_letters import DeadLetterOffice
 from pipeline.placement import shard_keys
 from pipeline.publish.acknowledged import acknowledged_file, read_acknowledged
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
+from pipeline.reading.credit import Credit
 from pipeline.reading.pace import PaceBoard
 from pipeline.reading.partition import Assignment
 from pipeline.reading.process import Read, ReadJob
@@ -45,7 +46,7 @@ _TICK_S = 0.2
 class Job:
     """What a dataflow is to do. `newest` is the largest event time that any shard has seen; `drain` publishes all at the end.
 
-    `board` is what the members of a cluster have in common.
+    `board` and `credit` are what the members of a cluster have in common.
     """
 
     home: Path
@@ -56,6 +57,7 @@ class Job:
     assignment: Assignment
     newest: int
     board: PaceBoard
+    credit: Credit
     drain: bool
 
 
@@ -91,15 +93,20 @@ def shard_folder(home: Path, shard: int) -> Path:
     return home / "state" / f"shard-{shard}"
 
 
-def build(job: Job, run: Run) -> Dataflow:
-    """Return the dataflow of a job."""
+def build(job: Job, run: Run, worker: int) -> Dataflow:
+    """Return the dataflow of a job for one of its workers."""
     read_job = ReadJob(job.kafka, job.settings, job.shards, job.newest, job.board, job.assignment.start, job.assignment.end)
     source = KafkaSource(
-        read_job, run.stopping, run.failed, may_end=lambda: not run.telling, opened=lambda one: run.opened.callback(one.close)
+        read_job,
+        run.stopping,
+        run.failed,
+        may_end=lambda: not run.telling,
+        opened=lambda one: run.opened.callback(one.close),
+        may_send=job.credit.has_room,
     )
     flow = Dataflow("control_tower")
     batches = op.input("read_and_decode", flow, source)
-    routed = op.flat_map("route", batches, _Router(job, run))
+    routed = op.flat_map("route", batches, _Router(job, run, worker))
     updates = op.stateful_batch("shard", routed, lambda _: _ShardStep(job, run))
     op.output("publish", op.map("to_publisher", updates, lambda item: (_PUBLISHER, item[1])), _PublisherSink(job, run))
     return flow
@@ -108,27 +115,29 @@ def build(job: Job, run: Run) -> Dataflow:
 class _Router:
     """Sends off the dead letters, and addresses its slices to the shards."""
 
-    def __init__(self, job: Job, run: Run) -> None:
+    def __init__(self, job: Job, run: Run, worker: int) -> None:
         self._job = job
         self._run = run
+        self._worker = worker
         self._keys = shard_keys(job.shards, job.workers)
         self._office: DeadLetterOffice | None = None
 
-    def __call__(self, read: Read) -> Iterable[tuple[str, list[Slice]]]:
+    def __call__(self, read: Read) -> Iterable[tuple[str, Delivery]]:
         try:
             if read.dead:
                 if self._office is None:
                     producer = AcknowledgedProducer(self._job.kafka, lambda: not self._run.told())
                     self._office = DeadLetterOffice(producer, self._run.clock)
                 self._office.send(read.dead)
-            return zip(self._keys, read.slices, strict=True)
+            deliveries = (Delivery(self._worker, shard, packed) for shard, packed in enumerate(read.packed))
+            return zip(self._keys, deliveries, strict=True)
         except Exception as error:
             self._run.failed(error)
             raise
 
 
-class _ShardStep(StatefulBatchLogic[list[Slice], PaneUpdate | None, None]):
-    """Hands slices to one shard, and passes on what it has committed. It is opened at its first slice, since Bytewax tells a step no key.
+class _ShardStep(StatefulBatchLogic[Delivery, PaneUpdate | None, None]):
+    """Hands what comes to one shard, and passes on what it has committed. It is opened at its first delivery: Bytewax tells a step no key.
 
     When there is nothing to pass on it emits None now and then, a tick: by it an error of the publisher is noticed though no update comes.
     """
@@ -139,12 +148,12 @@ class _ShardStep(StatefulBatchLogic[list[Slice], PaneUpdate | None, None]):
         self._shard: ShardThread | None = None
         self._tick_at_s = 0.0
 
-    def on_batch(self, values: list[list[Slice]]) -> tuple[list[PaneUpdate | None], bool]:
-        """Hand over slices."""
+    def on_batch(self, values: list[Delivery]) -> tuple[list[PaneUpdate | None], bool]:
+        """Hand over what has come."""
         if self._shard is None:
-            self._shard = self._opened(values[0][0].shard)
-        for parts in values:
-            self._shard.take(parts)
+            self._shard = self._opened(values[0].shard)
+        for delivery in values:
+            self._shard.take(delivery)
         return self._updates(), StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[list[PaneUpdate | None], bool]:
@@ -183,7 +192,7 @@ class _ShardStep(StatefulBatchLogic[list[Slice], PaneUpdate | None, None]):
             folder = shard_folder(job.home, number)
             admissions = HomeAdmissions(admissions_file(job.home))
             shard = Shard(number, folder, job.settings, frozen, _monotonic_ms, lambda: read_acknowledged(acknowledged, number), admissions)
-            return ShardThread(shard, _monotonic_ms, self._run.failed)
+            return ShardThread(shard, job.credit.take, _monotonic_ms, self._run.failed)
         except Exception as error:
             self._run.failed(error)
             raise

@@ -16,8 +16,11 @@ from pipeline.memory import prepare_memory
 from schemas.errors import BrokerUnavailable
 
 log = logging.getLogger("tower.pipeline")
-_EPOCH = timedelta(milliseconds=100)
-"""Bytewax lets no source run more than one epoch ahead of the slowest step: this bounds what is in flight."""
+_EPOCH = timedelta(days=365)
+"""An epoch never ends: Bytewax has nothing to store then, and what is in flight is bounded by credit.
+
+At its end each worker would wait for the slowest, spinning, for as long as their epochs began apart.
+"""
 
 
 def run_worker(
@@ -33,7 +36,7 @@ def run_worker(
     prepare_memory()
     shards = set(range(process, job.shards, job.workers))
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set, telling=shards)
-    flow = build(job, run)
+    flow = build(job, run, process)
     try:
         with run.opened:
             if addresses:

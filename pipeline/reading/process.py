@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 
-from pipeline.columns import Slice
-from pipeline.intake import DeadLetter, EventReader
+from pipeline.columns import Progress, Slice, pack
+from pipeline.intake import DeadLetter, EventReader, Intake
 from pipeline.memory import prepare_memory
 from pipeline.reading.pace import Pace, PaceBoard
 from pipeline.reading.partition import PartitionReader, Position, Reading
@@ -58,10 +58,37 @@ class ReadJob:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What some batches hold: for each shard, by its number, a slice of each batch; and the dead letters."""
+    """What some batches hold: how far they go, for each shard, by its number, their slices, packed; and the dead letters."""
 
-    slices: list[list[Slice]]
+    progress: list[Progress]
+    packed: list[bytes]
     dead: list[DeadLetter]
+
+
+class _Gathered:
+    """Batches that are handed over together."""
+
+    def __init__(self, shards: int) -> None:
+        self._shards = shards
+        self._progress: list[Progress] = []
+        self._slices: list[list[Slice]] = [[] for _ in range(shards)]
+        self.dead: list[DeadLetter] = []
+        self.messages = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._progress)
+
+    def add(self, intake: Intake, messages: int) -> None:
+        """Add a batch."""
+        self._progress.append(intake.progress)
+        for mine, part in zip(self._slices, slices(intake.progress, intake.predictions, intake.outcomes, self._shards), strict=True):
+            mine.append(part)
+        self.dead.extend(intake.dead)
+        self.messages += messages
+
+    def read(self) -> Read:
+        """Return them as what is handed over."""
+        return Read(self._progress, [pack(mine) for mine in self._slices], self.dead)
 
 
 def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
@@ -73,7 +100,7 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
     events = EventReader(settings, _now_ms, job.newest)
     reading = Reading(job.kafka, settings.idle_after_ms, settings.batch_messages, settings.accept_loss, pace=pace)
     readers = [PartitionReader(reading, position, start, job.end.get(position)) for position, start in job.start.items()]
-    found, messages = _nothing(job), 0
+    found = _Gathered(job.shards)
     while readers:
         until, is_small = time.monotonic() + _ROUND_S, True
         for reader in readers:
@@ -82,27 +109,20 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
                 continue
             intake = events.read(batch)
             pace.note((batch.topic, batch.partition), len(batch.values), intake.progress.newest)
-            for mine, part in zip(found.slices, slices(intake.progress, intake.predictions, intake.outcomes, job.shards), strict=True):
-                mine.append(part)
-            found.dead.extend(intake.dead)
-            messages += len(batch.values)
-            is_small &= messages * _LARGE_SHARE < settings.batch_messages
+            found.add(intake, len(batch.values))
+            is_small &= found.messages * _LARGE_SHARE < settings.batch_messages
             if found.dead or not is_small:
-                hand_over(found)
-                found, messages = _nothing(job), 0
+                hand_over(found.read())
+                found = _Gathered(job.shards)
         for reader in readers:
             if reader.done:
                 reader.close()
         readers = [reader for reader in readers if not reader.done]
-        if any(found.slices):
-            hand_over(found)
-            found, messages = _nothing(job), 0
+        if found:
+            hand_over(found.read())
+            found = _Gathered(job.shards)
         if readers and is_small:
             time.sleep(max(until - time.monotonic(), 0))
-
-
-def _nothing(job: ReadJob) -> Read:
-    return Read([[] for _ in range(job.shards)], [])
 
 
 def serve(job: ReadJob, connection: Connection, member: int | None) -> None:

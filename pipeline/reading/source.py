@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event as Flag
 
 from bytewax.inputs import DynamicSource, StatelessSourcePartition
@@ -71,7 +72,7 @@ class ReadingProcess:
         if found is None:
             self.done = True
             return None
-        for progress in (part.progress for part in found.slices[0]):
+        for progress in found.progress:
             self._next[progress.topic, progress.partition] = progress.end
             if progress.topic == PREDICTIONS and progress.newest is not None:
                 self._newest = max(self._newest, progress.newest)
@@ -121,10 +122,19 @@ class ReadingProcess:
 
 
 class ReadingPart(StatelessSourcePartition[Read]):
-    """Yields what a reading process hands over; told to stop or caught up, it ends."""
+    """Yields what a reading process hands over while it `may_send` so much; told to stop or caught up, it ends."""
 
-    def __init__(self, process: ReadingProcess, stopping: Flag, failed: Callable[[Exception], None], may_end: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        process: ReadingProcess,
+        stopping: Flag,
+        failed: Callable[[Exception], None],
+        may_end: Callable[[], bool],
+        may_send: Callable[[int], bool],
+    ) -> None:
         self._process = process
+        self._may_send = may_send
+        self._sent = 0
         self._stopping = stopping
         self._failed = failed
         self._may_end = may_end
@@ -134,12 +144,16 @@ class ReadingPart(StatelessSourcePartition[Read]):
         """Return what has come; raises StopIteration when told to stop, or when all has been read and the run may end."""
         if self._stopping.is_set() or (self._process.done and self._may_end()):
             raise StopIteration
+        if not self._may_send(self._sent):
+            self._is_busy = False
+            return []
         try:
             read = self._process.read()
         except Exception as error:
             self._failed(error)
             raise
         self._is_busy = read is not None
+        self._sent += self._is_busy
         return [read] if read is not None else []
 
     def next_awake(self) -> datetime | None:
@@ -155,7 +169,7 @@ class KafkaSource(DynamicSource[Read]):
     """All partitions of both event topics: each worker has a reading process, and each of these its share of the partitions.
 
     `stopping` ends it, `failed` is told of errors; a run that reads to the ends waits there until it `may_end`. `opened` is told of what
-    must be closed when the run fails: Bytewax does not do that then.
+    must be closed when the run fails: Bytewax does not do that then. `may_send` says whether a worker that has sent so much may send more.
     """
 
     def __init__(
@@ -165,7 +179,9 @@ class KafkaSource(DynamicSource[Read]):
         failed: Callable[[Exception], None],
         may_end: Callable[[], bool] = lambda: True,
         opened: Callable[[ReadingProcess], object] = lambda _: None,
+        may_send: Callable[[int, int], bool] = lambda _worker, _sent: True,
     ) -> None:
+        self._may_send = may_send
         self._job = job
         self._opened = opened
         self._stopping = stopping
@@ -182,4 +198,4 @@ class KafkaSource(DynamicSource[Read]):
             self._failed(error)
             raise
         self._opened(process)
-        return ReadingPart(process, self._stopping, self._failed, self._may_end)
+        return ReadingPart(process, self._stopping, self._failed, self._may_end, partial(self._may_send, worker_index))

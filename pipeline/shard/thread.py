@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from pipeline.columns import Slice
+from pipeline.columns import Delivery, unpack
 from pipeline.inbox import InboxThread
 from pipeline.shard.shard import Shard
 from pipeline.shard.updates import PaneUpdate
 
-_MOST_WAITING = 12
+MOST_WAITING = 12
 _LONGEST_WAIT_S = 0.5
 
 
@@ -24,19 +24,25 @@ class _End:
 
 
 class ShardThread:
-    """Runs a shard. `clock` returns milliseconds that only grow; `failed` is told of the first error, which the next call raises."""
+    """Runs a shard. `taken` is told which worker sent what it takes, and which shard takes it.
 
-    def __init__(self, shard: Shard, clock: Callable[[], int], failed: Callable[[Exception], None]) -> None:
+    `clock` returns milliseconds that only grow; `failed` is told of the first error, which the next call raises.
+    """
+
+    def __init__(
+        self, shard: Shard, taken: Callable[[int, int], None], clock: Callable[[], int], failed: Callable[[Exception], None]
+    ) -> None:
+        self._taken = taken
         self._shard = shard
         self._clock = clock
         self._first = shard.unpublished()
         self._done: deque[PaneUpdate] = deque()
-        self._inbox: InboxThread[list[Slice] | _End] = InboxThread(f"shard-{shard.number}", _MOST_WAITING, self._work, failed)
+        self._inbox: InboxThread[Delivery | _End] = InboxThread(f"shard-{shard.number}", MOST_WAITING, self._work, failed)
         self._inbox.start()
 
-    def take(self, parts: list[Slice]) -> None:
-        """Hand over slices; waits while too many wait already."""
-        self._inbox.put(parts)
+    def take(self, delivery: Delivery) -> None:
+        """Hand over what has come for the shard; waits while too much waits already."""
+        self._inbox.put(delivery)
 
     def updates(self) -> list[PaneUpdate]:
         """Return what has been committed since the last call.
@@ -59,8 +65,10 @@ class ShardThread:
 
     def _work(self) -> None:
         while not isinstance(item := self._inbox.next_item(self._wait_s()), _End):
-            for part in item or ():
-                self._shard.take(part)
+            if item is not None:
+                self._taken(item.worker, self._shard.number)
+                for part in unpack(item.packed):
+                    self._shard.take(part)
             if self._shard.due:
                 self._commit()
         while self._commit() and not item.hurry:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from pipeline.columns import Progress
+from pipeline.columns import Progress, unpack
 from pipeline.intake import DeadLetter
 from pipeline.reading import pipe
 from pipeline.reading.pace import PaceBoard
@@ -49,10 +49,19 @@ def predictions(count: int, first: int = 0) -> list[bytes]:
 class Part:
     """The part of one worker, read by the test."""
 
-    def __init__(self, job: ReadJob, *, worker: int = 0, workers: int = 1, may_end: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        job: ReadJob,
+        *,
+        worker: int = 0,
+        workers: int = 1,
+        may_end: Callable[[], bool] = lambda: True,
+        may_send: Callable[[int, int], bool] = lambda _worker, _sent: True,
+    ) -> None:
         self.stopping = Flag()
         self.failures: list[Exception] = []
-        self.part: ReadingPart = KafkaSource(job, self.stopping, self.failures.append, may_end).build("read", worker, workers)
+        source = KafkaSource(job, self.stopping, self.failures.append, may_end, may_send=may_send)
+        self.part: ReadingPart = source.build("read", worker, workers)
         self.found: list[Read] = []
 
     def until(self, enough: Callable[[], bool]) -> None:
@@ -62,16 +71,17 @@ class Part:
             self.found += self.part.next_batch()
 
     def progress(self, topic: str = PREDICTIONS, partition: int = 0) -> list[Progress]:
-        all_ = [part.progress for read in self.found for part in read.slices[0]]
+        all_ = [progress for read in self.found for progress in read.progress]
         return [found for found in all_ if (found.topic, found.partition) == (topic, partition)]
 
     def positions(self) -> set[tuple[str, int]]:
         """Return what has been heard of."""
-        return {(part.progress.topic, part.progress.partition) for read in self.found for part in read.slices[0]}
+        return {(progress.topic, progress.partition) for read in self.found for progress in read.progress}
 
     def rows(self) -> int:
         """Return how many predictions have come, in the slices of all shards."""
-        return sum(len(part.predictions) for read in self.found for parts in read.slices for part in parts if part.predictions is not None)
+        parts = [part for read in self.found for packed in read.packed for part in unpack(packed)]
+        return sum(len(part.predictions) for part in parts if part.predictions is not None)
 
     def dead(self) -> list[DeadLetter]:
         return [letter for read in self.found for letter in read.dead]
@@ -115,7 +125,7 @@ def test_workers_share_the_partitions_of_both_topics(topics: Topics) -> None:
 def test_each_shard_gets_its_rows_and_what_is_no_event_comes_with_its_reason(part: Part, one: KafkaSettings) -> None:
     send(one, PREDICTIONS, 0, [*predictions(50), b"no event"])
     part.until(lambda: part.rows() == 50 and bool(part.dead()))
-    assert all({one.shard for one in mine} == {shard} for read in part.found for shard, mine in enumerate(read.slices))
+    assert all({one.shard for one in mine} == {shard} for read in part.found for shard, mine in enumerate(map(unpack, read.packed)))
     (letter,) = part.dead()
     assert (letter.offset, letter.key, letter.value, letter.rejection.path) == (50, b"key", b"no event", "$")
     assert letter.rejection.reason == "$: invalid JSON: invalid character (byte 4)"
@@ -140,6 +150,18 @@ def test_one_that_is_killed_or_held_is_started_again_and_nothing_is_missed_or_re
     assert [found.start for found in progress] == [0, *(found.end for found in progress[:-1])]
     assert (part.rows(), part.failures) == (420, [])
     assert "the reading process ended (-9); starting it again" in caplog.text
+
+
+def test_what_the_shards_have_no_room_for_is_not_taken(one: KafkaSettings) -> None:
+    send(one, PREDICTIONS, 0, predictions(400))
+    room = [2]
+    with closing(Part(job_of(one, batch_messages=40), may_send=lambda _, sent: sent < room[0])) as part:
+        part.until(lambda: len(part.found) == 2)
+        for _ in range(50):
+            assert part.part.next_batch() == []
+            assert part.part.next_awake() is not None
+        room[0] = 1000
+        part.until(lambda: part.rows() == 400)
 
 
 def test_one_that_is_told_to_stop_stops_at_once_and_leaves_no_process(part: Part) -> None:

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.throughput.job import TOPIC, Stopwatch, WindowRow, report
 from pipeline.cells import Floats, Kind, Names
-from pipeline.columns import Predictions
+from pipeline.columns import Predictions, unpack
 from pipeline.memory import prepare_memory
 from pipeline.metrics.latency import latency_rows
 from pipeline.metrics.nulls import null_rows
@@ -135,7 +135,7 @@ def build(kafka: KafkaSettings, settings: PipelineSettings, windows: ModelWindow
     def predictions(read: Read) -> list[Predictions]:
         if read.dead:
             raise ValueError(f"an event was refused: {read.dead[0].rejection}")
-        return [part.predictions for part in read.slices[0] if part.predictions is not None]
+        return [part.predictions for part in unpack(read.packed[0]) if part.predictions is not None]
 
     flow = Dataflow("simple_job")
     batches = op.input("read_and_decode", flow, KafkaSource(job, Flag(), failed.append))
