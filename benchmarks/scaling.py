@@ -40,9 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stage = prepare(kafka, Path(folder), options.events, seed=1)
         one, many = _rounds(stage, options.processes, options.rounds)
     gain = options.processes * statistics.median(one) / statistics.median(many)
-    print(
-        f"\n{stage.written.predictions:,} predictions and {stage.written.outcomes:,} outcomes, everything on; CPU s without start-up and shutdown"
-    )
+    written = stage.written
+    print(f"\n{written.predictions:,} predictions and {written.outcomes:,} outcomes, everything on; CPU s without start-up and shutdown")
     print(f"one process: {_shown(one)}; {options.processes} processes: {_shown(many)}")
     print(f"with cores enough, {options.processes} processes are {gain:.2f} times as fast as one")
     if options.processes == 2:
