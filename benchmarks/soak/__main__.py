@@ -1,11 +1,11 @@
 """Weeks of load in minutes, to see whether anything of the pipeline grows that must not.
 
-    python -m benchmarks.soak [--minutes 20] [--rate 1000] [--json FILE]
+    python -m benchmarks.soak [--minutes 30] [--days 30] [--rate 1000] [--json FILE]
 
-Runs an embedded Kafka, `tower pipeline` with short retentions and a label horizon of two days, and `tower loadgen soak`: twenty days of
-event time, whatever the minutes. It looks at everything every few seconds. The warm-up lasts until the longest retention is full; what
-comes after is cut in two halves, and a quantity grows when the median of the second is more than 5 % (and more than a small slack)
-above that of the first.
+Runs an embedded Kafka, `tower pipeline` with short retentions and a label horizon of two days, and `tower loadgen soak`: thirty days of
+event time, whatever the minutes. It looks at everything every few seconds. The warm-up lasts twelve days: until the longest retention is
+full, the labels of its first day have expired, and a day more for compaction to follow. What comes after is cut in two halves, and a
+quantity grows when the median of the second is more than 5 % (and more than a small slack) above that of the first.
 
 Ends by itself; exit code 1 when something grows.
 """
@@ -28,8 +28,7 @@ from benchmarks.soak.table import table, trends, write_json
 from benchmarks.soak.told import LogFollower
 from schemas.errors import TowerError
 
-DAYS = 20.0
-LONGEST_DAYS = 9.0
+WARM_UP_DAYS = 12.0
 SETTINGS = {
     "retention.10s": "2h",
     "retention.1m": "12h",
@@ -52,13 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="tower-soak-") as folder,
         home_with_kafka(Path(folder), SETTINGS, retention_bytes=KAFKA_BYTES) as home,
     ):
-        samples = _soak(home, options.minutes, options.rate, options.seed)
-    warm_up_s = options.minutes * 60 * LONGEST_DAYS / DAYS
+        samples = _soak(home, options)
+    warm_up_s = options.minutes * 60 * WARM_UP_DAYS / options.days
     found = trends(samples, warm_up_s)
-    print(f"\n{DAYS:g} days in {options.minutes:g} minutes, {options.rate:g} events/s; warm-up {warm_up_s / 60:.0f} minutes\n")
+    print(f"\n{options.days:g} days in {options.minutes:g} minutes, {options.rate:g} events/s; warm-up {warm_up_s / 60:.0f} minutes\n")
     print(table(found))
     if options.json is not None:
-        environment = {"cores": os.cpu_count(), "python": platform.python_version(), "minutes": options.minutes, "rate": options.rate}
+        environment = {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "minutes": options.minutes,
+            "days": options.days,
+            "rate": options.rate,
+        }
         write_json(options.json, found, samples, environment)
     growing = [QUANTITIES[key].name for key, one in found.items() if one.grows]
     print(f"\nGrowing: {'; '.join(growing)}" if growing else "\nNothing grows.")
@@ -67,30 +72,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=20, help="how long it runs (default 20); it needs 3 at least")
+    parser.add_argument("--minutes", type=float, default=30, help="how long it runs (default 30); it needs 3 at least")
+    parser.add_argument("--days", type=float, default=30, help="of event time in them (default 30); it needs 16 at least")
     parser.add_argument("--rate", type=float, default=1000, help="events per second, predictions and outcomes (default 1000)")
     parser.add_argument("--seed", type=int, default=1, help="of the load (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the trends and all samples there")
     options = parser.parse_args(arguments)
     if options.minutes < 3:
         parser.error("--minutes must be 3 at least: else there are too few samples")
+    if options.days < WARM_UP_DAYS + 4:
+        parser.error(f"--days must be {WARM_UP_DAYS + 4:g} at least: {WARM_UP_DAYS:g} are the warm-up")
     return options
 
 
-def _soak(home: Home, minutes: float, rate: float, seed: int) -> list[Sample]:
+def _soak(home: Home, options: argparse.Namespace) -> list[Sample]:
     """Run the load on a pipeline to its end, and return the samples. Raises TowerError when either of them ends before."""
     log = home.folder / "pipeline.txt"
     gaps = Gaps(home.kafka)
     pipeline = home.start("pipeline", log=log)
     try:
-        seconds, speed = minutes * 60, DAYS * 1440 / minutes
+        seconds, speed = options.minutes * 60, options.days * 1440 / options.minutes
         load = home.start(
             "loadgen",
             "soak",
-            f"--rate={rate:g}",
+            f"--rate={options.rate:g}",
             f"--for={seconds:g}",
             f"--speed={speed:g}",
-            f"--seed={seed}",
+            f"--seed={options.seed}",
             log=home.folder / "load.txt",
         )
         try:
