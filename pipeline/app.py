@@ -19,7 +19,6 @@ from pipeline.reading.credit import Credit
 from pipeline.reading.pace import PaceBoard
 from pipeline.resume import resume, shard_count
 from pipeline.settings import PipelineSettings
-from pipeline.shard.thread import MOST_WAITING
 from pipeline.speech import set_up_log
 from pipeline.worker import run_worker
 from schemas.errors import BrokerUnavailable
@@ -54,7 +53,7 @@ def run_pipeline(*, home: Path, kafka: KafkaSettings, settings: PipelineSettings
                 keep_waiting=lambda: not ending.told,
             )
             board = PaceBoard(found.assignment.start)
-            credit = Credit(settings.processes, shards, MOST_WAITING)
+            credit = Credit(settings.processes, shards)
             return Job(home, kafka, settings, shards, settings.processes, found.assignment, found.newest, board, credit, until_caught_up)
 
         while not ending.flag.is_set():

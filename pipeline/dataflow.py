@@ -192,7 +192,7 @@ class _ShardStep(StatefulBatchLogic[Delivery, PaneUpdate | None, None]):
             folder = shard_folder(job.home, number)
             admissions = HomeAdmissions(admissions_file(job.home))
             shard = Shard(number, folder, job.settings, frozen, _monotonic_ms, lambda: read_acknowledged(acknowledged, number), admissions)
-            return ShardThread(shard, job.credit.take, _monotonic_ms, self._run.failed)
+            return ShardThread(shard, job.credit, _monotonic_ms, self._run.failed)
         except Exception as error:
             self._run.failed(error)
             raise

@@ -38,8 +38,7 @@ function follow(plots, newest) {
 start(async (doc) => {
   const state = doc.get_model_by_name("state");
   const specs = JSON.parse(find("charts").textContent);
-  const plots = await Plots.load(doc);
-  const charts = specs.map((spec) => new Chart(doc, plots, spec));
+  let plots = null, charts = [];
   const tiles = new Map();
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
@@ -71,12 +70,15 @@ start(async (doc) => {
     find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
     setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
     setFreshness(facts.newest, facts.feed);
-    follow(plots, facts.newest);
+    if (plots) follow(plots, facts.newest);
   };
   tower.hover = (name, x) => charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
   state.connect(state.properties.facts.change, show);
   onZone(() => charts.forEach((chart) => chart.redrawAxis()));
   onTheme(() => charts.forEach((chart) => chart.paint()));
+  show();
+  plots = await Plots.load(doc);
+  charts = specs.map((spec) => new Chart(doc, plots, spec));
   charts.forEach((chart) => chart.paint());
   show();
   await plots.draw();

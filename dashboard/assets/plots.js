@@ -1,10 +1,10 @@
 // The plots of a model's page: the same for all pages, so the server makes them once, and each page draws them from its own live columns.
-import { find } from "./shell.js";
+import { find, RETRY_MS } from "./shell.js";
 
 export class Plots {
   // Not yet drawn, so that colours and ranges can be set before anything is seen.
   static async load(live) {
-    const doc = live.constructor.from_json(await (await fetch(find("charts").dataset.plots)).json());
+    const doc = live.constructor.from_json(await plotsJson());
     for (const source of live.roots().filter((root) => root.type === "ColumnDataSource")) follow(source, doc.get_model_by_name(source.name));
     return new Plots(doc);
   }
@@ -20,6 +20,16 @@ export class Plots {
 
   async draw() {
     await window.Bokeh.embed.add_document_standalone(this.doc, document.body, this.places);
+  }
+}
+
+// A server that is being replaced knows other plots: the page loads itself anew. Whatever else fails is tried again.
+async function plotsJson() {
+  for (;;) {
+    const answer = await fetch(find("charts").dataset.plots).catch(() => null);
+    if (answer?.ok) return answer.json();
+    if (answer?.status === 404) location.reload();
+    await new Promise((done) => setTimeout(done, RETRY_MS));
   }
 }
 

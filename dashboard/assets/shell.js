@@ -2,7 +2,8 @@
 import { age, tick } from "./numbers.js";
 import { localZone, moment, onZone, setZone, tickText, ticks, zone } from "./time.js";
 
-const RETRY_MS = 1_000, BEHIND_MS = 30_000;
+export const RETRY_MS = 1_000;
+const BEHIND_MS = 30_000;
 const ICONS = {
   ok: "M3 8.5l3.2 3.2L13 5",
   warning: "M8 2.2l6.3 11.3H1.7zM8 6.4v3.4M8 11.6v.6",

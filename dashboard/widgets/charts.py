@@ -49,6 +49,7 @@ _LEAST_PADDING = {"score": 0.02, "points": 0.002}
 def plots_json() -> bytes:
     """Return Bokeh's JSON of a document of all plots, named as their charts; the sources are empty and named as a session's live ones."""
     doc = Document()
+    doc.config.update(notifications=None)
     for plot in _Plots().made:
         doc.add_root(plot)
     return msgspec.json.encode(doc.to_json(deferred=False))

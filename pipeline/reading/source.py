@@ -31,6 +31,8 @@ _END_S = 5.0
 _SILENT_S = 60.0
 """One that lives speaks five times a second, whatever Kafka does; one that is silent for so long is stopped, or stuck."""
 _LOOK_S = 1.0
+_HELD_S = 2.0
+"""One that is silent for so long no longer sets the pace of the others."""
 
 
 class ReadingProcess:
@@ -105,10 +107,17 @@ class ReadingProcess:
         now = time.monotonic()
         self._silent_s += min(now - self._looked_s, _LOOK_S)
         self._looked_s = now
+        if self._silent_s > _HELD_S:
+            self._hold_up_nobody()
         if self._silent_s > _SILENT_S:
             log.warning("the reading process has been silent for %.0f s; ending it", self._silent_s)
             self._process.kill()
             self._start_later()
+
+    def _hold_up_nobody(self) -> None:
+        """Have the partitions of other processes wait for these no longer."""
+        for position in self._next:
+            self._job.board.set(position, None)
 
     def _start_later(self) -> None:
         self._process.join(_LOOK_S)
@@ -116,6 +125,7 @@ class ReadingProcess:
             self._process.kill()
             self._process.join(_END_S)
         self._inlet.close()
+        self._hold_up_nobody()
         log.warning("the reading process ended (%s); starting it again in %.1f s", self._process.exitcode, self._pause_s)
         self._start_at_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)

@@ -9,10 +9,10 @@ from itertools import islice
 
 from pipeline.columns import Delivery, unpack
 from pipeline.inbox import InboxThread
+from pipeline.reading.credit import Credit
 from pipeline.shard.shard import Shard
 from pipeline.shard.updates import PaneUpdate
 
-MOST_WAITING = 12
 _LONGEST_WAIT_S = 0.5
 
 
@@ -24,24 +24,22 @@ class _End:
 
 
 class ShardThread:
-    """Runs a shard. `taken` is told which worker sent what it takes, and which shard takes it.
+    """Runs a shard. Its inbox has room for what `credit` gives, which is told of what the shard takes.
 
     `clock` returns milliseconds that only grow; `failed` is told of the first error, which the next call raises.
     """
 
-    def __init__(
-        self, shard: Shard, taken: Callable[[int, int], None], clock: Callable[[], int], failed: Callable[[Exception], None]
-    ) -> None:
-        self._taken = taken
+    def __init__(self, shard: Shard, credit: Credit, clock: Callable[[], int], failed: Callable[[Exception], None]) -> None:
+        self._credit = credit
         self._shard = shard
         self._clock = clock
         self._first = shard.unpublished()
         self._done: deque[PaneUpdate] = deque()
-        self._inbox: InboxThread[Delivery | _End] = InboxThread(f"shard-{shard.number}", MOST_WAITING, self._work, failed)
+        self._inbox: InboxThread[Delivery | _End] = InboxThread(f"shard-{shard.number}", credit.in_all, self._work, failed)
         self._inbox.start()
 
     def take(self, delivery: Delivery) -> None:
-        """Hand over what has come for the shard; waits while too much waits already."""
+        """Hand over what has come for the shard; there is room, as the credit says."""
         self._inbox.put(delivery)
 
     def updates(self) -> list[PaneUpdate]:
@@ -66,7 +64,7 @@ class ShardThread:
     def _work(self) -> None:
         while not isinstance(item := self._inbox.next_item(self._wait_s()), _End):
             if item is not None:
-                self._taken(item.worker, self._shard.number)
+                self._credit.take(item.worker, self._shard.number)
                 for part in unpack(item.packed):
                     self._shard.take(part)
             if self._shard.due:

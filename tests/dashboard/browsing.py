@@ -59,6 +59,28 @@ def wait_for(page: Page, condition: str, arg: object = None) -> None:
     page.wait_for_function(condition, arg=arg, polling=20)
 
 
+DRAWN = """(name) => {
+    const [live, plots] = Bokeh.documents;
+    const drawn = [];
+    for (const plot of plots.roots().filter((plot) => plot.renderers[0].data_source.name === name)) {
+        const view = Bokeh.index.find_one(plot);
+        for (const renderer of view.renderer_views.values()) {
+            if (renderer.glyph?.model.type === "Line") drawn.push([renderer.glyph.data_size, Array.from(renderer.glyph.x).at(-1)]);
+        }
+    }
+    const data = live.get_model_by_name(name).data;
+    const times = data instanceof Map ? data.get("t") : data.t;
+    return [times.length, Array.from(times).at(-1), drawn];
+}"""
+"""Of a source: its rows, its last time, and the same of each line that is drawn of it."""
+
+
+def is_drawn(page: Page, source: str) -> bool:
+    """Say whether all lines of a source are drawn as it has them."""
+    rows, last, lines = page.evaluate(DRAWN, source)
+    return bool(lines) and all([rows, last] == line for line in lines)
+
+
 def column(page: Page, source: str, name: str) -> list[float | None]:
     """Return a column of a chart's source as the browser has it; None for what is missing."""
     script = """([source, name]) => {

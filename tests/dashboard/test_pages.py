@@ -6,11 +6,11 @@ import statistics
 import time
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from dashboard.scope import Scope
 from schemas.metrics import MetricsMessage
-from tests.dashboard.browsing import PHONE_WIDTH, column, wait_for, wait_loaded, wait_ready
+from tests.dashboard.browsing import PHONE_WIDTH, column, is_drawn, wait_for, wait_loaded, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, message, row
 from tests.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, starts, write_lake
@@ -89,6 +89,7 @@ def test_values_change_live_without_a_reload(visit: Visit, server: Server) -> No
             took[where].append(time.monotonic() - began)
     for page in (fleet, detail):
         assert page.evaluate("window.sameDocument") is True
+    assert is_drawn(detail, "minute")
     for where, seconds in took.items():
         middle = statistics.median(seconds)
         print(f"{where}: p50 {middle * 1000:.0f} ms, largest {max(seconds) * 1000:.0f} ms from before the produce to what is shown")
@@ -253,6 +254,26 @@ def test_opening_a_model_with_full_history_holds_up_the_others_only_for_a_moment
     print(f"longest callback of the event loop: {cpu:.0f} ms of processor time, {wall:.0f} ms by the clock")
     # By processor time, and the best of some: on a busy machine the clock tells of the others.
     assert cpu < 50 * slowness()
+
+
+def test_plots_that_cannot_be_had_at_once_are_asked_for_again_and_the_rest_of_the_page_does_not_wait(visit: Visit) -> None:
+    visitor = visit()
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    visitor.context.route("**/plots-*.json", answer)
+    page = visitor.open(model="churn", ready=False)
+    wait_for(page, "document.querySelectorAll('#tiles .tile').length === 4")
+    wait_ready(page)
+    assert is_drawn(page, "minute")
+    assert len(asked) == 2
+    visitor.complaints.clear()  # the browser's own line about the 503
 
 
 def test_sessions_end_with_their_pages(visit: Visit, server: Server) -> None:
