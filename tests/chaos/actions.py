@@ -103,7 +103,7 @@ def add_a_partition(world: World) -> str:
 def cut_a_log_short(world: World) -> str:
     """Cut the power: one store comes back without its last writes, in the middle of one."""
     world.power_cut()
-    folders = sorted(folder for folder in (world.home / "state").iterdir() if folder.is_dir())
+    folders = sorted(folder for folder in (world.home / "state").glob("*") if folder.is_dir())
     logs = sorted(world.rng.choice(folders).glob("*.log")) if folders else []
     if not logs:
         return "power cut"
