@@ -24,6 +24,7 @@ from dashboard.scope import Scope
 from dashboard.settings import DashboardSettings
 from dashboard.store import Store
 from dashboard.viewers import Viewers
+from dashboard.watch.watch import Watch
 from dashboard.widgets.charts import plots_json
 from schemas.errors import ConfigurationError
 from schemas.kafka import KafkaSettings
@@ -64,13 +65,17 @@ class Dashboard:
             now_ms=_now_ms,
         )
 
+        self.watch = Watch(home=home, kafka=kafka, feed=self.feed_status, now_ms=_now_ms)
+
     def start(self) -> None:
-        """Begin to read history and the topic."""
+        """Begin to read history and the topic, and to look at Control Tower itself."""
         self.loader.load_fleet()
         self._feed.start()
+        self.watch.start()
 
     def stop(self) -> None:
-        """End both threads."""
+        """End all threads."""
+        self.watch.stop()
         self._feed.stop()
         self.loader.close()
 

@@ -20,6 +20,7 @@ from pipeline.columns import Delivery
 from pipeline.dead_letters import DeadLetterOffice
 from pipeline.placement import shard_keys
 from pipeline.publish.acknowledged import acknowledged_file, read_acknowledged
+from pipeline.publish.health import HealthFile
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.thread import PublisherThread
 from pipeline.publish.topic import AcknowledgedProducer
@@ -205,7 +206,7 @@ class _PublisherPart(StatefulSinkPartition[PaneUpdate | None, None]):
         self._job = job
         self._run = run
         publisher = Publisher(job.home, job.kafka, job.settings, job.shards, run.clock, keep_waiting=lambda: not run.told())
-        self._publisher = PublisherThread(publisher, run.failed)
+        self._publisher = PublisherThread(publisher, HealthFile(job.home, job.workers, run.clock), run.failed)
 
     def write_batch(self, values: list[PaneUpdate | None]) -> None:
         """Hand over updates; a tick shows when the publisher has failed meanwhile."""

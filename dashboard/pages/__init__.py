@@ -1,1 +1,1 @@
-"""The pages: the fleet of all models, and one model in detail."""
+"""The pages: the fleet of all models, one model in detail, and the health of Control Tower itself."""

@@ -14,6 +14,7 @@ from panel.io.application import Application
 from panel.io.handlers import FunctionHandler
 
 from dashboard.pages.fleet import FleetPage
+from dashboard.pages.health import HealthPage
 from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
@@ -29,7 +30,7 @@ def assets_route() -> str:
 
 
 class PageApplication(Application):
-    """Makes the fleet's page, or that of the model which the address names."""
+    """Makes the page that the address names: `?page=health`, `?model=...`, or else the fleet's."""
 
     def __init__(self, services: Services, *, assets: str, plots: str) -> None:
         super().__init__(FunctionHandler(self._fill))  # type: ignore[no-untyped-call]
@@ -43,7 +44,10 @@ class PageApplication(Application):
         scope = _scope(doc.session_context)
         # Told by the page itself, in its own words.
         doc.config.update(reconnect_session=False, notify_connection_status=False, notifications=None)
-        if scope is None:
+        if scope is None and _argument(doc.session_context, "page") == "health":
+            HealthPage(doc, self._services)
+            self._dress(doc, "health", {})
+        elif scope is None:
             FleetPage(doc, self._services)
             self._dress(doc, "fleet", {})
         else:
@@ -59,9 +63,14 @@ class PageApplication(Application):
 
 def _scope(context: SessionContext) -> Scope | None:
     """Return what the address `?model=...&version=...&segment=...` names; None without a model."""
-    arguments: Mapping[str, list[bytes]] = getattr(context, "request").arguments  # noqa: B009 - Bokeh's types lack it
-    values = {name: arguments[name][0].decode("utf-8", "replace") for name in ("model", "version", "segment") if arguments.get(name)}
+    found = {name: _argument(context, name) for name in ("model", "version", "segment")}
+    values = {name: value for name, value in found.items() if value is not None}
     return Scope(**values) if "model" in values else None
+
+
+def _argument(context: SessionContext, name: str) -> str | None:
+    arguments: Mapping[str, list[bytes]] = getattr(context, "request").arguments  # noqa: B009 - Bokeh's types lack it
+    return arguments[name][0].decode("utf-8", "replace") if arguments.get(name) else None
 
 
 def _model_variables(scope: Scope) -> dict[str, object]:

@@ -14,6 +14,7 @@ from dashboard.history_loader import HistoryLoader
 from dashboard.settings import DashboardSettings
 from dashboard.store import Store
 from dashboard.viewers import Viewers
+from dashboard.watch.watch import Watch
 
 
 class PageState(DataModel):
@@ -44,6 +45,7 @@ class Services(Protocol):
     board: Board
     viewers: Viewers
     loader: HistoryLoader
+    watch: Watch
 
     def feed_status(self) -> FeedStatus:
         """Return how the feed is."""

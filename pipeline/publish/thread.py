@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.inbox import InboxThread
+from pipeline.publish.health import HealthFile
 from pipeline.publish.publisher import Publisher
 from pipeline.shard.updates import PaneUpdate
 
@@ -21,10 +23,11 @@ class _End:
 
 
 class PublisherThread:
-    """Runs a publisher; `failed` is told of its first error, which the next call raises."""
+    """Runs a publisher, and has `health` say how things are; `failed` is told of the first error, which the next call raises."""
 
-    def __init__(self, publisher: Publisher, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, publisher: Publisher, health: HealthFile, failed: Callable[[Exception], None]) -> None:
         self._publisher = publisher
+        self._health = health
         self._inbox: InboxThread[PaneUpdate | _End] = InboxThread("publisher", _MOST_WAITING, self._work, failed)
         self._inbox.start()
 
@@ -45,6 +48,10 @@ class PublisherThread:
         while not isinstance(item := self._inbox.next_item(_LOOK_EVERY_S), _End):
             if item is not None:
                 self._publisher.take(item)
+                self._health.note(item)
             if self._publisher.due:
+                started = time.monotonic()
                 self._publisher.flush()
+                self._health.published(time.monotonic() - started)
+            self._health.write_if_due()
         self._publisher.close(drain=item.drain)

@@ -128,8 +128,8 @@ class Shard:
         self._read_at_ms = None
         if not self._moved:
             return None
-        started = time.thread_time()
-        update = self._commit()
+        started, began = time.thread_time(), time.monotonic()
+        update = replace(self._commit(), commit_ms=1000 * (time.monotonic() - began))
         # On a backlog a commit has much to do: larger ones change each pane less often for the same rows. What counts is its own work: on a
         # busy machine it takes longer, and to come less often for that would only delay the rows.
         self._least_interval_ms = min(int(_COMMIT_SHARE * 1000 * (time.thread_time() - started)), _LONGEST_INTERVAL_MS)
@@ -194,7 +194,9 @@ class Shard:
     def _update(self, cells: Cells, names: dict[str, tuple[int, list[object]]]) -> PaneUpdate:
         counts = dict(self._counts) | {f"folded {kind}": count for kind, count in self._names.folded.items()}
         newest = self._watermark.newest_event_time
-        return PaneUpdate(self.number, self._state.sequence, cells, names, self._watermark.value, newest, counts)
+        return PaneUpdate(
+            self.number, self._state.sequence, cells, names, self._watermark.value, newest, counts, progress=dict(self._state.progress)
+        )
 
     def _commit_rows(self, batch: Batch, waiting: Waiting) -> tuple[list[Cells], Written]:
         predictions = joined_predictions(self._predictions) if self._predictions else None

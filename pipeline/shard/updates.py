@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.panes import Cells
+from pipeline.shard.state import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,8 @@ class PaneUpdate:
     """The whole state of each pane that a shard changed, never a difference.
 
     `cells` are in the shard's ids; `names` holds, for each table, the id of the first of the items and the items.
-    `counts` are totals since the start, for the health page. With `everything` what the shard told before no longer counts.
+    `counts` are totals since the start, `progress` is how far each partition is committed, and `commit_ms` how long that took: for the
+    health page. With `everything` what the shard told before no longer counts.
     With `more` other updates follow that belong to it; only the last of them carries the sequence number that is to be acknowledged.
     """
 
@@ -26,3 +29,5 @@ class PaneUpdate:
     counts: dict[str, int]
     everything: bool = False
     more: bool = False
+    progress: Mapping[Position, int] = field(default_factory=dict)
+    commit_ms: float = 0.0
