@@ -21,6 +21,7 @@ from dashboard.history_loader import HistoryLoader
 from dashboard.pages.application import ASSETS, PageApplication, assets_route
 from dashboard.pages.plots import PlotsHandler
 from dashboard.scope import Scope
+from dashboard.security import SecurityHeaders
 from dashboard.settings import DashboardSettings
 from dashboard.store import Store
 from dashboard.viewers import Viewers
@@ -152,6 +153,8 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
             f"the dashboard cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
             "give another one with --port, or dashboard.port in tower.toml",
         ) from error
+
+    server._tornado.add_transform(SecurityHeaders)
 
     def leave(*_: object) -> None:
         loop.add_callback_from_signal(loop.stop)

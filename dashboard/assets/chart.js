@@ -6,14 +6,15 @@ import { full, zoneName } from "./time.js";
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Chart {
-  constructor(doc, plots, spec) {
+  constructor(plots, range, spec) {
     this.spec = spec;
+    this.range = range;
     this.card = find(`card-${spec.name}`);
     this.legend = this.card.querySelector(".legend");
     this.when = this.card.querySelector(".when");
     this.empty = this.card.querySelector(".empty");
     this.figure = plots.get(spec.name);
-    this.source = doc.get_model_by_name(spec.source);
+    this.sources = spec.sources.map((name) => plots.get(name));
     this.at = null;
     this.entries = spec.lines.map((line) => {
       const entry = element("span", "legend-entry");
@@ -24,10 +25,23 @@ export class Chart {
       this.legend.append(entry);
       return { line, entry, name, value, band };
     });
-    for (const signal of [this.source.properties.data.change, this.source.patching, this.source.streaming]) {
-      this.source.connect(signal, () => this.update());
+    for (const source of this.sources) {
+      for (const signal of [source.properties.data.change, source.patching, source.streaming]) {
+        source.connect(signal, () => source === this.source && this.update());
+      }
     }
+    this.resolve();
     this.card.addEventListener("pointerleave", () => this.hover(null));
+  }
+
+  // The finest source that reaches as far as the range does.
+  get source() {
+    return this.sources.length > 1 && !this.range.byMinute ? this.sources[1] : this.sources[0];
+  }
+
+  // Shows what is drawn from that source alone.
+  resolve() {
+    for (const renderer of this.figure.renderers) renderer.visible = renderer.data_source === this.source;
   }
 
   column(name) {
@@ -49,13 +63,14 @@ export class Chart {
   }
 
   update() {
-    const times = this.column("t");
+    const times = this.column("t"), { start, end } = this.range.at();
+    const newest = (values) => lastWithin(times, values, start, end);
     let any = false;
     for (const { line, entry, name, value, band } of this.entries) {
       const values = this.column(line.key);
-      const index = this.at === null ? lastFinite(values) : nearest(times, values, this.at);
+      const index = this.at === null ? newest(values) : nearest(times, values, this.at);
       const shown = index >= 0 ? values[index] : NaN;
-      any ||= lastFinite(values) >= 0;
+      any ||= newest(values) >= 0;
       const label = line.label || this.names?.[line.key] || "";
       entry.hidden = !label;
       setText(name, label);
@@ -65,9 +80,10 @@ export class Chart {
       setText(band, Number.isFinite(low) && Number.isFinite(high) ? `${text(low, this.spec.style)} to ${text(high, this.spec.style)}` : "");
       if (this.at !== null && Number.isFinite(shown)) setText(this.when, full(times[index]) + (this.column("open")[index] ? ", provisional" : ""));
     }
-    if (this.at === null) setText(this.when, `${this.spec.range}, ${zoneName(Date.now())}`);
+    if (this.at === null) setText(this.when, `${this.range.text()}, by ${this.source.name === "minute" ? "minute" : "hour"}, ${zoneName(Date.now())}`);
     this.empty.hidden = any && !this.loading;
-    setText(this.empty, this.loading ? "Loading\u2026" : this.spec.empty);
+    const elsewhere = !any && this.entries.some(({ line }) => this.column(line.key).some(Number.isFinite));
+    setText(this.empty, this.loading ? "Loading\u2026" : elsewhere ? "Nothing in this range." : this.spec.empty);
   }
 
   paint() {
@@ -94,8 +110,10 @@ export class Chart {
   }
 }
 
-function lastFinite(values) {
-  for (let index = values.length - 1; index >= 0; index--) if (Number.isFinite(values[index])) return index;
+function lastWithin(times, values, start, end) {
+  for (let index = values.length - 1; index >= 0; index--) {
+    if (times[index] >= start && times[index] <= end && Number.isFinite(values[index])) return index;
+  }
   return -1;
 }
 

@@ -6,7 +6,8 @@ import { categoryName, Tile } from "./tile.js";
 const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms"];
 const GRADE = { critical: 0, warning: 1, stale: 2 };
 const rows = new Map();
-let tiles = [];
+const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+let tiles = [], arranged = "", pointed = false;
 
 function rowOf(model) {
   let row = rows.get(model);
@@ -20,10 +21,37 @@ function rowOf(model) {
   root.append(name, grid);
   row = { root, grid, tiles: new Map() };
   rows.set(model, row);
-  // By name: a model keeps its place whatever happens to it.
-  const next = [...rows.keys()].sort().find((other) => other > model);
-  find("models").insertBefore(root, next === undefined ? null : rows.get(next).root);
   return row;
+}
+
+// Puts the rows in their order: those with the worst state first, the longest that, or all by name. Nothing moves under the pointer.
+function arrange() {
+  const worst = new Map();
+  for (const { model, state, since } of tiles) {
+    const [grade, start] = worst.get(model) ?? [9, 0], own = GRADE[state] ?? 8;
+    if (own < grade || (own === grade && since < start)) worst.set(model, [own, own < 8 ? since : 0]);
+  }
+  const attention = (a, b) => worst.get(a)[0] - worst.get(b)[0] || worst.get(a)[1] - worst.get(b)[1] || byName(a, b);
+  const order = [...rows.keys()].sort(find("sort").value === "name" ? byName : attention), key = order.join("\n");
+  if (key === arranged || (pointed && arranged.split("\n").length === order.length)) return;
+  arranged = key;
+  find("models").append(...order.map((model) => rows.get(model).root));
+}
+
+function search() {
+  const text = find("search").value.trim().toLowerCase();
+  let shown = 0;
+  rows.forEach(({ root }, model) => (root.hidden = !model.toLowerCase().includes(text)) || shown++);
+  setText(find("found"), text ? `${shown} of ${rows.size} models` : `${rows.size} model${rows.size === 1 ? "" : "s"}`);
+  find("fleet-bar").hidden = !rows.size;
+}
+
+// The address holds what was searched and how it is sorted.
+function address() {
+  const wanted = new URLSearchParams();
+  if (find("search").value) wanted.set("q", find("search").value);
+  if (find("sort").value !== "attention") wanted.set("sort", find("sort").value);
+  history.replaceState(null, "", wanted.size ? "?" + wanted : "./");
 }
 
 function draw(source) {
@@ -39,8 +67,10 @@ function draw(source) {
       row.tiles.set(tile.category, view);
       row.grid.append(view.root);
     }
-    view.update(tile);
+    if (FIELDS.some((name) => view.tile?.[name] !== tile[name])) view.update(tile);
   }
+  arrange();
+  search();
   drawAttention();
 }
 
@@ -85,9 +115,21 @@ start((doc) => {
   const redraw = () => draw(source);
   state.connect(state.properties.facts.change, facts);
   for (const signal of [source.properties.data.change, source.patching, source.streaming]) source.connect(signal, redraw);
+  const asked = new URLSearchParams(location.search);
+  find("search").value = asked.get("q") ?? "";
+  find("sort").value = asked.get("sort") === "name" ? "name" : "attention";
+  find("search").addEventListener("input", () => (search(), address()));
+  find("sort").addEventListener("change", () => ((pointed = false), arrange(), address()));
+  find("models").addEventListener("pointerenter", () => (pointed = true));
+  find("models").addEventListener("pointerleave", () => ((pointed = false), arrange()));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.closest?.("input, select")) return;
+    event.preventDefault();
+    find("search").focus();
+  });
   redraw();
   facts();
-  onZone(redraw);
+  onZone(() => (rows.forEach((row) => row.tiles.forEach((tile) => tile.tick())), drawAttention()));
   setInterval(() => rows.forEach((row) => row.tiles.forEach((tile) => tile.tick())), 1_000);
   setInterval(drawAttention, 5_000);
 });

@@ -80,14 +80,13 @@ function show({ report, dashboard }) {
     ...(pipeline?.shards ?? []).map((shard) => [`Shard ${shard.shard}, commit`, `${text(shard.commit_ms, "ms")}, ${age(report.at - shard.committed_at)} ago`]),
     ["Publishing", pipeline?.published_at ? `${text(pipeline.publish_ms, "ms")}, ${age(report.at - pipeline.published_at)} ago` : "\u2013"],
     ["Processes", pipeline ? count(pipeline.processes) : "\u2013"],
-    ...Object.entries(pipeline?.versions ?? {}),
   ]);
   figures("sizes", [...Object.entries(report.sizes).map(([name, size]) => [name, bytes(size)]), ["Free", bytes(report.disk_free)]]);
   figures("dashboard", [
     ...Object.entries(DASHBOARD).map(([name, label]) => [label, count(dashboard[name])]),
     ["Memory", bytes(report.memory)],
-    ...Object.entries(report.versions).filter(([name]) => !(name in (pipeline?.versions ?? {}))),
   ]);
+  figures("versions", Object.entries({ ...report.versions, ...pipeline?.versions }));
   table("partitions", report.partitions.map((each) => [each.topic, `${each.partition}`, count(each.offset), count(each.end), count(Math.max(each.end - each.offset, 0))]));
   table("reasons", report.letters.reasons.map((each) => [each.example, count(each.count), moment(each.newest)]));
   table("letters", report.letters.last.map((each) => [moment(each.received_at), `${each.topic}/${each.partition} at ${each.offset}`, each.reason, count(each.size), each.shown]));

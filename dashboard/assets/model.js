@@ -2,11 +2,12 @@
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
 import { Plots } from "./plots.js";
+import { TimeRange } from "./range.js";
 import { element, find, onTheme, setFreshness, setText, start, tower } from "./shell.js";
 import { onZone } from "./time.js";
 import { Tile } from "./tile.js";
 
-const DAY = 86_400_000, HOUR = 3_600_000, FOLLOW_MS = 5_000;
+const FOLLOW_MS = 5_000;
 
 function fillPicker(picker, names, chosen, all) {
   const wanted = ["*", ...names];
@@ -24,36 +25,53 @@ function fillPicker(picker, names, chosen, all) {
   if (document.activeElement !== picker || picker.value !== chosen) picker.value = chosen;
 }
 
-// Keeps the right edge of the time axes at now, or at the newest data when that is long past.
-function follow(plots, newest) {
-  const edge = newest && Date.now() - newest > DAY ? newest : Date.now();
-  const set = (name, start, end) => {
-    const range = plots.get(name);
-    if (Math.abs(range.end - end) > 1_000) range.setv({ start, end }, { sync: false });
-  };
-  set("day", edge - DAY, edge + DAY / 100);
-  set("week", edge - 7 * DAY, Math.ceil(edge / HOUR) * HOUR);
-}
-
 start(async (doc) => {
   const state = doc.get_model_by_name("state");
   const specs = JSON.parse(find("charts").textContent);
-  let plots = null, charts = [];
+  let plots = null, charts = [], shown = false;
   const tiles = new Map();
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
 
+  const chosen = () => ({ version: find("version").value, segment: find("segment").value });
+  const address = () => history.replaceState(null, "", "?" + new URLSearchParams({ model: facts.model, ...chosen(), ...range.query() }) + location.hash);
   const choose = () => {
-    const choice = { version: find("version").value, segment: find("segment").value };
-    history.replaceState(null, "", "?" + new URLSearchParams({ model: facts.model, ...choice }) + location.hash);
-    state.choice = JSON.stringify(choice);
+    shown = false;
+    address();
+    state.choice = JSON.stringify(chosen());
     document.documentElement.dataset.loading = "yes";
   };
   find("version").addEventListener("change", choose);
   find("segment").addEventListener("change", choose);
 
+  // Puts the axis where the range is; what the viewer drags comes back as a change of the axis that is none of ours.
+  let ours = false;
+  const follow = () => {
+    if (!plots) return;
+    const axis = plots.get("time"), { start, end } = range.at();
+    if (Math.abs(axis.end - end) > 1_000 || Math.abs(axis.start - start) > 1_000) {
+      ours = true;
+      axis.setv({ start, end }, { sync: false });
+      ours = false;
+    }
+    charts.forEach((chart) => chart.resolve());
+  };
+  const range = new TimeRange(() => facts.newest, () => {
+    address();
+    show();
+  });
+
   const show = () => {
-    facts = JSON.parse(state.facts);
+    const now = JSON.parse(state.facts);
+    setFreshness(now.newest, now.feed);
+    plots?.pause(range.paused && shown);
+    if (range.paused && shown) {
+      follow();
+      return charts.forEach((chart) => chart.update());
+    }
+    facts = now;
+    shown = !facts.loading;
+    plots?.pause(range.paused && shown);
     document.documentElement.dataset.loading = facts.loading ? "yes" : "no";
     fillPicker(find("version"), facts.versions, facts.version, "All versions");
     fillPicker(find("segment"), facts.segments, facts.segment, "All segments");
@@ -65,12 +83,11 @@ start(async (doc) => {
       tiles.get(tile.category).update(tile);
     }
     find("unknown").hidden = facts.loading || facts.known;
+    follow();
     for (const chart of charts) chart.facts(facts);
     for (const breakdown of breakdowns) breakdown.show(facts[breakdown.name], facts.loading);
     find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
     setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
-    setFreshness(facts.newest, facts.feed);
-    if (plots) follow(plots, facts.newest);
   };
   tower.hover = (name, x) => charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
   state.connect(state.properties.facts.change, show);
@@ -78,11 +95,13 @@ start(async (doc) => {
   onTheme(() => charts.forEach((chart) => chart.paint()));
   show();
   plots = await Plots.load(doc);
-  charts = specs.map((spec) => new Chart(doc, plots, spec));
+  charts = specs.map((spec) => new Chart(plots, range, spec));
   charts.forEach((chart) => chart.paint());
+  shown = false;
   show();
+  plots.get("time").connect(plots.get("time").change, () => ours || range.fix(plots.get("time")));
   await plots.draw();
-  setInterval(() => follow(plots, facts.newest), FOLLOW_MS);
+  setInterval(follow, FOLLOW_MS);
   setInterval(() => tiles.forEach((tile) => tile.tick()), 1_000);
   if (location.hash) find(location.hash.slice(1))?.scrollIntoView();
 });

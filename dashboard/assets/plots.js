@@ -5,17 +5,41 @@ export class Plots {
   // Not yet drawn, so that colours and ranges can be set before anything is seen.
   static async load(live) {
     const doc = live.constructor.from_json(await plotsJson());
-    for (const source of live.roots().filter((root) => root.type === "ColumnDataSource")) follow(source, doc.get_model_by_name(source.name));
-    return new Plots(doc);
+    return new Plots(doc, live.roots().filter((root) => root.type === "ColumnDataSource"));
   }
 
-  constructor(doc) {
+  constructor(doc, live) {
     this.doc = doc;
+    this.paused = false;
+    this.pairs = live.map((source) => [source, doc.get_model_by_name(source.name)]);
+    for (const [source, drawn] of this.pairs) this.follow(source, drawn);
+    // A finger that is drawn over a chart scrolls the page.
+    if (matchMedia("(pointer: coarse)").matches) doc.roots().forEach((plot) => (plot.toolbar.active_drag = null));
     this.places = doc.roots().map((plot) => find(`plot-${plot.name}`));
   }
 
   get(name) {
     return this.doc.get_model_by_name(name);
+  }
+
+  // The two sources have their columns in common; one of them hears from the server, the other one is drawn.
+  follow(live, drawn) {
+    const unlessPaused = (tell) => (rows) => {
+      if (this.paused) return;
+      drawn.properties.data.set_value(live.data);
+      tell(rows);
+    };
+    live.connect(live.properties.data.change, () => this.paused || (drawn.data = live.data));
+    live.connect(live.streaming, unlessPaused(() => drawn.streaming.emit()));
+    live.connect(live.patching, unlessPaused((rows) => drawn.patching.emit(rows)));
+    drawn.data = live.data;
+  }
+
+  // Paused, what is drawn is a copy: the server goes on changing the columns.
+  pause(paused) {
+    if (paused === this.paused) return;
+    this.paused = paused;
+    for (const [live, drawn] of this.pairs) drawn.data = paused ? copied(live.data) : live.data;
   }
 
   async draw() {
@@ -33,11 +57,5 @@ async function plotsJson() {
   }
 }
 
-// The two sources have their columns in common; one of them hears from the server, the other one is drawn.
-function follow(live, drawn) {
-  const share = () => drawn.properties.data.set_value(live.data);
-  live.connect(live.properties.data.change, () => (drawn.data = live.data));
-  live.connect(live.streaming, () => (share(), drawn.streaming.emit()));
-  live.connect(live.patching, (rows) => (share(), drawn.patching.emit(rows)));
-  drawn.data = live.data;
-}
+
+const copied = (data) => new Map((data instanceof Map ? [...data] : Object.entries(data)).map(([name, values]) => [name, values.slice()]));

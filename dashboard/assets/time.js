@@ -60,3 +60,17 @@ export function tickText(ms, index, all) {
   const days = all.length > 1 && all[1] - all[0] >= 0.9 * DAY;
   return days || clock(ms) === "00:00" ? day(ms) : clock(ms);
 }
+
+// One moment, or from one to another: the day is told once where both are of the same.
+export function span(start, end) {
+  const one = `${day(start)}, ${clock(start)}`;
+  if (end === undefined) return moment(start);
+  return day(start) === day(end) ? `${one} to ${clock(end)}` : `${one} to ${day(end)}, ${clock(end)}`;
+}
+
+// What an input of the type datetime-local has for a time, in the zone that was picked, and back.
+export const toInput = (ms) => new Date(ms + offset(ms)).toISOString().slice(0, 16);
+export function fromInput(text) {
+  const wall = Date.parse(text + "Z");
+  return wall - offset(wall - offset(wall));
+}

@@ -77,9 +77,8 @@ def _model_variables(scope: Scope) -> dict[str, object]:
     charts = [
         {
             "name": spec.name,
-            "source": spec.source,
+            "sources": spec.sources,
             "style": spec.style,
-            "range": spec.range,
             "empty": spec.empty,
             "lines": [{"key": line.key, "label": line.label, "slot": line.slot, "band": line.band} for line in spec.lines],
         }

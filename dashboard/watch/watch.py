@@ -33,7 +33,7 @@ _PLACES = {
     "Published panes": "state/publisher",
     "DuckDB": "tower.duckdb*",
     "Metrics as Parquet": "lake",
-    "Kafka": "kafka",
+    "Kafka": "broker",
 }
 
 

@@ -13,6 +13,7 @@ import msgspec
 from bokeh.document import Document
 from bokeh.models import (
     BasicTicker,
+    BoxZoomTool,
     CDSView,
     ColumnDataSource,
     CrosshairTool,
@@ -56,19 +57,18 @@ def plots_json() -> bytes:
 
 
 class _Plots:
-    """The plots of a model's page; they share the cursor and, for one time range, the axis."""
+    """The plots of a model's page; they share the cursor and the time axis."""
 
     def __init__(self) -> None:
-        self._day = Range1d(name="day", start=0, end=_DAY_MS)
-        self._week = Range1d(name="week", start=0, end=7 * _DAY_MS)
+        self._time = Range1d(name="time", start=0, end=_DAY_MS)
         self._cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
         self._time_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data)")
         self._time_formatter = CustomJSTickFormatter(code="return window.tower.tickText(tick, index, ticks)")
         self._views: dict[str, CDSView] = {}
         self._sources = {name: ColumnDataSource(name=name) for name in WINDOW_OF}
-        self.made = [self._make(spec, self._sources[spec.source]) for spec in CHARTS]
+        self.made = [self._make(spec) for spec in CHARTS]
 
-    def _make(self, spec: ChartSpec, source: ColumnDataSource) -> Plot:
+    def _make(self, spec: ChartSpec) -> Plot:
         """Return a plot named after its specification.
 
         A dashed line under a solid one: only the final part is drawn solid, so what is provisional shows dashed, with hollow points.
@@ -77,7 +77,7 @@ class _Plots:
             name=spec.name,
             height=spec.height,
             sizing_mode="stretch_width",
-            x_range=self._day if spec.source == MINUTE else self._week,
+            x_range=self._time,
             y_range=_value_range(spec),
             toolbar_location=None,
             min_border_left=_LEFT,
@@ -97,18 +97,20 @@ class _Plots:
         values.update(axis_line_color=None, major_tick_line_color=None)
         plot.add_layout(values, "left")
         plot.add_layout(Grid(dimension=1, ticker=ticker))
-        drawn = [renderer for line in spec.lines for renderer in self._draw(spec, line, source)]
+        sources = [self._sources[name] for name in spec.sources]
+        drawn = [renderer for source in sources for line in spec.lines for renderer in self._draw(spec, line, source)]
         if spec.zero_line:
             plot.add_layout(Span(location=0, dimension="width", line_width=1.5))
             # A line has no part in the range of the axis; points do, even unseen ones.
-            drawn.append(self._renderer(source, LineGlyph(x="t", y="zero", line_alpha=0), 1))
+            drawn.append(self._renderer(sources[0], LineGlyph(x="t", y="zero", line_alpha=0), 1))
         plot.update(renderers=drawn)
         main: list[DataRenderer] = [renderer for renderer in drawn if "main" in renderer.tags]
         if isinstance(plot.y_range, DataRange1d):
             # Not the bands: those of a quiet hour would make all lines flat.
             plot.y_range.update(renderers=[renderer for renderer in drawn if "band" not in renderer.tags])
         hovered = CustomJS(args={"chart": spec.name}, code="window.tower.hover?.(chart, cb_data.geometry.x)")
-        plot.add_tools(CrosshairTool(overlay=self._cursor), HoverTool(tooltips=None, mode="vline", renderers=main[:1], callback=hovered))
+        hover = HoverTool(tooltips=None, mode="vline", renderers=main[:: len(spec.lines)], callback=hovered)
+        plot.add_tools(CrosshairTool(overlay=self._cursor), hover, BoxZoomTool(dimensions="width"))
         return plot
 
     def _draw(self, spec: ChartSpec, line: Line, source: ColumnDataSource) -> list[GlyphRenderer[Glyph]]:
@@ -119,7 +121,7 @@ class _Plots:
             x = dodge("t", (spec.lines.index(line) - (len(spec.lines) - 1) / 2) * width)
             bars = [(VBar(x=x, width=width, top=top, fill_alpha=alpha, line_color=None), kind) for top, alpha, kind in tops]
             return [self._renderer(source, bar, line.slot, kind) for bar, kind in bars]
-        width = 1.25 if spec.source == MINUTE else 2
+        width = 1.25 if source.name == MINUTE else 2
         glyphs = [
             self._renderer(source, LineGlyph(x="t", y=line.key, line_width=1.5, line_dash=[3, 3]), line.slot, "main"),
             self._renderer(source, LineGlyph(x="t", y=final, line_width=width), line.slot),
@@ -134,7 +136,10 @@ class _Plots:
         return glyphs
 
     def _renderer(self, source: ColumnDataSource, glyph: Glyph, slot: int, kind: str = "") -> GlyphRenderer[Glyph]:
-        """Wrap a glyph; the tags tell the browser which colour of the style sheet it has, and `open` that it is filled as the ground."""
+        """Wrap a glyph; the tags tell the browser which colour of the style sheet it has, and `open` that it is filled as the ground.
+
+        The browser shows those of one source.
+        """
         view = self._views.setdefault(source.name or "", CDSView())
         return GlyphRenderer(
             data_source=source,
@@ -158,7 +163,7 @@ def _axis(ticker: Ticker, formatter: TickFormatter) -> LinearAxis:
 def _value_range(spec: ChartSpec) -> DataRange1d | Range1d:
     if spec.floor is not None and spec.ceiling is not None:
         return Range1d(start=spec.floor, end=spec.ceiling * 1.02)
-    values = DataRange1d(range_padding=0.1, default_span=0.01)
+    values = DataRange1d(range_padding=0.1, default_span=0.01, only_visible=True)
     if spec.style in _LEAST_PADDING and spec.floor is None:
         values.range_padding_units = "absolute"
         values.range_padding = _LEAST_PADDING[spec.style]

@@ -12,7 +12,6 @@ MINUTE, HOUR, ROLLING_SOURCE = "minute", "hour", "rolling"
 WINDOW_OF = {MINUTE: "1m", HOUR: "1h", ROLLING_SOURCE: "7d"}
 VARIANT_SLOTS = 4
 """Variants of an experiment that charts show: control and three others."""
-_DAY, _WEEK = "24 hours, by minute", "7 days, by hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,9 @@ class ChartSpec:
         return style_of(self.lines[0].metric)
 
     @property
-    def range(self) -> str:
-        """What the time axis covers."""
-        return _DAY if self.source == MINUTE else _WEEK
+    def sources(self) -> tuple[str, ...]:
+        """What it can be drawn from, the finest first: minutes are kept for a day, so what reaches further back is drawn by hour."""
+        return (MINUTE, HOUR) if self.source == MINUTE else (self.source,)
 
 
 def _variants(key: str, metric: str, first: int) -> tuple[Line, ...]:
@@ -148,7 +147,7 @@ SECTIONS: dict[Category, tuple[str, tuple[tuple[str, ...], ...]]] = {
 
 def lines_of(source: str) -> list[Line]:
     """Return the distinct lines that read a source."""
-    found = {line.key: line for spec in CHARTS if spec.source == source for line in spec.lines}
+    found = {line.key: line for spec in CHARTS if source in spec.sources for line in spec.lines}
     return list(found.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from tests.dashboard.serving import Server
@@ -59,13 +60,24 @@ def wait_for(page: Page, condition: str, arg: object = None) -> None:
     page.wait_for_function(condition, arg=arg, polling=20)
 
 
+def barriers(page: Page) -> list[str]:
+    """Return what axe-core finds seriously inaccessible on a page, one line each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {node['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
 DRAWN = """(name) => {
     const [live, plots] = Bokeh.documents;
     const drawn = [];
-    for (const plot of plots.roots().filter((plot) => plot.renderers[0].data_source.name === name)) {
-        const view = Bokeh.index.find_one(plot);
-        for (const renderer of view.renderer_views.values()) {
-            if (renderer.glyph?.model.type === "Line") drawn.push([renderer.glyph.data_size, Array.from(renderer.glyph.x).at(-1)]);
+    for (const plot of plots.roots()) {
+        for (const renderer of Bokeh.index.find_one(plot).renderer_views.values()) {
+            if (renderer.model.data_source?.name !== name || renderer.glyph.model.type !== "Line") continue;
+            drawn.push([renderer.glyph.data_size, Array.from(renderer.glyph.x).at(-1)]);
         }
     }
     const data = live.get_model_by_name(name).data;

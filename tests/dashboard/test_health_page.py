@@ -13,7 +13,7 @@ from schemas.files import replace_file
 from schemas.health import PartitionProgress, PipelineHealth, ShardHealth, health_file
 from schemas.kafka import KafkaSettings, producer_config
 from schemas.topics import DEAD_LETTERS, OUTCOMES, PREDICTIONS
-from tests.dashboard.browsing import wait_for
+from tests.dashboard.browsing import barriers, wait_for
 from tests.dashboard.conftest import Visit
 from tests.dashboard.serving import Server
 
@@ -80,6 +80,7 @@ def test_it_tells_of_the_pipeline_and_of_dead_letters_as_they_come(visit: Visit,
     assert page.locator("#letters img").count() == 0
     assert page.locator("#reasons tbody tr").count() == 1
     wait_for(page, "document.querySelector('.check[data-state=warning]')?.textContent.includes('Dead letters')")
+    assert barriers(page) == []
 
 
 def test_it_can_be_reached_from_each_page_and_says_where_one_is(visit: Visit) -> None:

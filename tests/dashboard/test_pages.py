@@ -6,11 +6,12 @@ import statistics
 import time
 
 import pytest
+import requests
 from playwright.sync_api import Page, Route
 
 from dashboard.scope import Scope
 from schemas.metrics import MetricsMessage
-from tests.dashboard.browsing import PHONE_WIDTH, column, is_drawn, wait_for, wait_loaded, wait_ready
+from tests.dashboard.browsing import PHONE_WIDTH, barriers, column, is_drawn, wait_for, wait_loaded, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, message, row
 from tests.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, starts, write_lake
@@ -65,6 +66,8 @@ def data(server: Server) -> None:
 
 TILE_SHOWS = """([model, text]) => [...document.querySelectorAll(".model-row")].some((row) =>
     row.querySelector("h2").textContent === model && row.querySelector("[data-category=operational] .tile-number").textContent === text)"""
+
+
 CHART_SHOWS = """([text, value]) => {
     const data = Bokeh.documents[0].get_model_by_name("minute").data;
     const values = data instanceof Map ? data.get("p99") : data.p99;
@@ -171,6 +174,11 @@ def test_version_and_segment_change_the_charts_and_the_address_which_restores_th
     wait_until(lambda: column(page, "hour", "f1") == everything, "all versions and segments are shown again")
 
 
+def names(page: Page) -> list[str]:
+    """The models of the fleet's page that are to be seen, from the top."""
+    return page.locator(".model-row:visible h2").all_inner_texts()
+
+
 AXIS = """() => {
     const views = [];
     const walk = (view) => { views.push(view); for (const child of view.children?.() ?? []) walk(child); };
@@ -274,6 +282,23 @@ def test_plots_that_cannot_be_had_at_once_are_asked_for_again_and_the_rest_of_th
     assert is_drawn(page, "minute")
     assert len(asked) == 2
     visitor.complaints.clear()  # the browser's own line about the 503
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_have_no_barriers(visit: Visit, theme: str) -> None:
+    visitor = visit(color_scheme=theme)
+    for query in ({}, {"model": "churn"}, {"model": "diabetes-progression", "version": "v1"}):
+        assert barriers(visitor.open(**query)) == []
+
+
+def test_every_answer_says_what_a_page_may_load_and_nothing_lists_what_there_is(server: Server) -> None:
+    for path in ("", "health", "static/js/bokeh.min.js", "nothing-of-this-name"):
+        found = requests.get(server.url + path, timeout=10)
+        assert found.status_code == (404 if "nothing" in path else 200)
+        headers = found.headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_sessions_end_with_their_pages(visit: Visit, server: Server) -> None:

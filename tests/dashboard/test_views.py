@@ -1,0 +1,121 @@
+"""What a viewer does with a page: the range, the pause, the search; and that the address holds it all."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.dashboard.browsing import is_drawn, wait_for, wait_ready
+from tests.dashboard.conftest import Visit
+from tests.dashboard.messages import HOUR_MS, MINUTE_MS, WHOLE, message, row
+from tests.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, write_lake
+from tests.dashboard.serving import Server
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data(server: Server) -> None:
+    now = int(time.time() * 1000)
+    write_lake(server.home, [*history([CHURN, DIGITS, DIABETES], now, all_scopes=False)], offset=0)
+    server.start()
+
+
+def latency(server: Server, value: float) -> None:
+    """Publish the newest minute of `churn` with this latency."""
+    now = int(time.time() * 1000)
+    start, p99 = now // MINUTE_MS * MINUTE_MS, row("latency_p99_ms", value, 500)
+    publish(server.kafka, [message("1m", start, p99, scope=WHOLE, revision=now, updated_at=now, final=False)])
+
+
+AXIS = """() => {
+    const { start, end } = Bokeh.documents[1].get_model_by_name("time");
+    return [start, end];
+}"""
+LAST = """(document) => {
+    const data = Bokeh.documents[document].get_model_by_name("minute").data;
+    return (data instanceof Map ? data.get("p99") : data.p99).at(-1);
+}"""
+"""The newest value of the live document, 0, or of what is drawn, 1."""
+
+
+def names(page: Page) -> list[str]:
+    """The models of the fleet's page that are to be seen, from the top."""
+    return page.locator(".model-row:visible h2").all_inner_texts()
+
+
+def test_the_range_is_picked_in_the_address_and_decides_how_fine_charts_are(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(model="churn")
+    start, end = page.evaluate(AXIS)
+    assert 24 <= (end - start) / HOUR_MS <= 25
+    assert ", by minute, " in page.locator("#card-latency .when").inner_text()
+    page.locator("#range").select_option("7d")
+    start, end = page.evaluate(AXIS)
+    assert 168 <= (end - start) / HOUR_MS <= 169
+    assert page.locator("#card-latency .when").inner_text().startswith("7 days, by hour, ")
+    assert page.locator("#card-latency .legend-value").first.inner_text().endswith("ms")
+    assert "range=7d" in page.url
+    again = visitor.open(model="churn", range="3h")
+    start, end = again.evaluate(AXIS)
+    assert 3 <= (end - start) / HOUR_MS <= 3.1
+    assert again.locator("#range").input_value() == "3h"
+
+
+def test_a_stretch_that_is_dragged_or_typed_stays_until_one_goes_back_to_live(visit: Visit) -> None:
+    visitor = visit(timezone_id="UTC")
+    page = visitor.open(model="churn")
+    page.locator("#card-latency").scroll_into_view_if_needed()
+    box = page.locator("#plot-latency").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 80, steps=4)
+    page.mouse.up()
+    wait_for(page, "location.search.includes('from=')")
+    start, end = page.evaluate(AXIS)
+    assert 5 <= (end - start) / HOUR_MS <= 10
+    restored = visitor.context.new_page()
+    restored.goto(page.url)
+    wait_ready(restored)
+    assert max(abs(one - other) for one, other in zip(restored.evaluate(AXIS), (start, end), strict=True)) <= 1_000
+    restored.locator("#from").fill("2026-01-05T10:00")
+    restored.locator("#to").fill("2026-01-05T12:30")
+    restored.locator("#to").dispatch_event("change")
+    wait_for(restored, "location.search.includes('2026-01-05T12%3A30')")
+    assert (restored.evaluate(AXIS)[1] - restored.evaluate(AXIS)[0]) / HOUR_MS == pytest.approx(2.5)
+    assert restored.locator("#card-latency .empty").inner_text() == "Nothing in this range."
+    restored.get_by_role("button", name="Back to live").click()
+    assert "from=" not in restored.url
+    assert restored.locator("#live").is_hidden()
+
+
+def test_a_view_that_is_frozen_stays_as_it_was_while_data_goes_on_collecting(visit: Visit, server: Server) -> None:
+    page = visit().open(model="churn")
+    latency(server, 501)
+    wait_until(lambda: page.evaluate(LAST, 1) == 501, "the chart has the new value")
+    page.keyboard.press("p")
+    assert page.locator("#pause").get_attribute("aria-pressed") == "true"
+    latency(server, 777)
+    wait_until(lambda: page.evaluate(LAST, 0) == 777, "the page has the new value")
+    assert page.evaluate(LAST, 1) == 501
+    assert "paused=" in page.url
+    page.keyboard.press("l")
+    assert page.evaluate(LAST, 1) == 777
+    assert is_drawn(page, "minute")
+
+
+def test_the_fleet_is_searched_and_sorted_and_the_address_says_so(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(sort="name")
+    assert names(page) == ["churn", "diabetes-progression", "digits"]
+    page.keyboard.press("/")
+    page.keyboard.type("di")
+    assert names(page) == ["diabetes-progression", "digits"]
+    assert page.locator("#found").inner_text().startswith("2 of ")
+    again = visitor.context.new_page()
+    again.goto(page.url)
+    wait_ready(again)
+    assert names(again) == ["diabetes-progression", "digits"]
+    assert again.locator("#sort").input_value() == "name"
