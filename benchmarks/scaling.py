@@ -4,7 +4,8 @@
 
 Runs an embedded Kafka and works off the same backlog with everything on, in turn as one process and as N, each time on a fresh home, with
 its result checked as by `benchmarks.throughput`; start-up and shutdown alone are taken off. With cores enough, N processes are
-N x (CPU of one) / (CPU of N) times as fast as one; medians are compared.
+N x (CPU of one) / (CPU of N) times as fast as one; medians are compared. Seconds by the clock stand beside: on two cores they tell whether
+one waits for the other, since two processes cannot be faster there than the cores are.
 
 Ends with exit code 1 when a result is wrong or, for two processes, that comes to less than 1.6.
 """
@@ -16,14 +17,14 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.home import say
 from benchmarks.throughput.__main__ import prepare
-from benchmarks.throughput.candidate import Measured, Stage
+from benchmarks.throughput.candidate import Stage
 from benchmarks.throughput.candidates.tower_everything import Everything
 from control.broker import EmbeddedBroker
 from schemas.kafka import admin_config
@@ -39,11 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions)
         stage = prepare(kafka, Path(folder), options.events, seed=1)
         one, many = _rounds(stage, options.processes, options.rounds)
-    gain = options.processes * statistics.median(one) / statistics.median(many)
+    gain = options.processes * statistics.median(run.cpu for run in one) / statistics.median(run.cpu for run in many)
     written = stage.written
-    print(f"\n{written.predictions:,} predictions and {written.outcomes:,} outcomes, everything on; CPU s without start-up and shutdown")
-    print(f"one process: {_shown(one)}; {options.processes} processes: {_shown(many)}")
-    print(f"with cores enough, {options.processes} processes are {gain:.2f} times as fast as one")
+    print(f"\n{written.predictions:,} predictions and {written.outcomes:,} outcomes, everything on; without start-up and shutdown\n")
+    print("| processes | CPU s, median (least to most) | s, median (least to most) |")
+    print("|---|---:|---:|")
+    for count, runs in ((1, one), (options.processes, many)):
+        print(f"| {count} | {_shown([run.cpu for run in runs])} | {_shown([run.wall for run in runs])} |")
+    print(f"\nWith cores enough, {options.processes} processes are {gain:.2f} times as fast as one.")
     if options.processes == 2:
         print(f"{'met' if gain >= GOAL else 'MISSED'}: the goal is {GOAL:.2f}")
     return 1 if options.processes == 2 and gain < GOAL else 0
@@ -62,22 +66,26 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _rounds(stage: Stage, processes: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Return the CPU seconds of each run as one process, and as many."""
-    spent: dict[int, list[float]] = {1: [], processes: []}
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run took, in seconds: of all its processes' CPU, and by the clock."""
+
+    cpu: float
+    wall: float
+
+
+def _rounds(stage: Stage, processes: int, rounds: int) -> tuple[list[Run], list[Run]]:
+    """Return the runs as one process, and as many."""
+    runs: dict[int, list[Run]] = {1: [], processes: []}
     for number in range(rounds):
-        for count, seconds in spent.items():
+        for count, some in runs.items():
             with tempfile.TemporaryDirectory(dir=stage.folder) as folder:
                 found = Everything(count).measure(replace(stage, folder=Path(folder)))
-            seconds.append(_checked(found))
-            say(f"[{number + 1}/{rounds}] {count} process{'es' if count > 1 else ''}: {seconds[-1]:.1f} CPU s in {found.seconds:.1f} s")
-    return spent[1], spent[processes]
-
-
-def _checked(found: Measured) -> float:
-    if not found.verdict.correct:
-        raise SystemExit(f"the result is wrong: {found.verdict.text()}")
-    return found.processor
+            if not found.verdict.correct:
+                raise SystemExit(f"the result is wrong: {found.verdict.text()}")
+            some.append(Run(found.processor, found.seconds))
+            say(f"[{number + 1}/{rounds}] {count} process{'es' if count > 1 else ''}: {some[-1].cpu:.1f} CPU s in {some[-1].wall:.1f} s")
+    return runs[1], runs[processes]
 
 
 def _shown(seconds: list[float]) -> str:
