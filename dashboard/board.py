@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dashboard import states
+from dashboard.change import ROLLING_METRICS, change
 from dashboard.format import number, style_of
 from dashboard.series import NO_POINTS, Points
 from dashboard.states import Finding, Series, State
@@ -58,6 +59,7 @@ class Tile:
     spark: tuple[float, ...]
     newest: int
     span_ms: int = 0
+    change: str = ""
 
 
 class Board:
@@ -119,6 +121,8 @@ def make_tile(model: str, category: Category, series: Series, newest: int, *, st
     span = int(points.times[-1] - points.times[-SPARK_POINTS:][0])
     spark = tuple(float(f"{value:.6g}") for value in points.value[-SPARK_POINTS:])
     tile = Tile(model, category, State.OK, label, text.number, text.unit, _note(worst, metric, points), 0, True, spark, newest, span)
+    if not (worst is not None and worst.grade):  # a number that is bad says how far it is from what is usual
+        tile = replace(tile, change=change(series, metric, dimension))
     if stale:
         return replace(tile, state=State.STALE, since=newest, open_start=False)
     if worst is None:
@@ -155,7 +159,7 @@ def _headline(category: Category, series: Series) -> tuple[str, str, Points]:
 
 def _series_to_show(series: Series, metric: str, dimension: str) -> Points:
     """Return what tile and sparkline show: rolling metrics by the hour, others in the finest window with enough events."""
-    if metric in ("f1_score_rolling_7d", "rmse", "conversion_rate_uplift"):
+    if metric in ROLLING_METRICS:
         return series.get(("7d", dimension, metric), NO_POINTS)
     if metric == "revenue":
         return series.get(("1h", dimension, metric), NO_POINTS)

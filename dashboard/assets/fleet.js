@@ -3,7 +3,7 @@ import { element, find, modelAddress, setBadge, setFreshness, setText, sinceText
 import { onZone } from "./time.js";
 import { categoryName, Tile } from "./tile.js";
 
-const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms"];
+const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms", "change"];
 const GRADE = { critical: 0, warning: 1, stale: 2 };
 const rows = new Map();
 const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0);

@@ -24,12 +24,15 @@ export class Tile {
     this.label = element("span", "tile-label");
     this.span = element("span", "tile-span");
     under.append(this.label, this.span);
-    this.note = element("div", "tile-note");
+    const notes = element("div", "tile-notes");
+    this.note = element("span", "tile-note");
+    this.change = element("span", "tile-change");
+    notes.append(this.note, this.change);
     const foot = element("div", "tile-foot");
     this.since = element("span", "tile-since");
     this.age = element("span", "tile-age");
     foot.append(this.since, this.age);
-    this.root.append(head, body, under, this.note, foot);
+    this.root.append(head, body, under, notes, foot);
     this.link = link;
   }
 
@@ -47,6 +50,7 @@ export class Tile {
     setText(this.span, tile.span_ms ? `last ${age(tile.span_ms)}` : "");
     setText(this.note, tile.note);
     this.note.title = tile.note;
+    setText(this.change, tile.change);
     drawSpark(this.spark, tile.spark);
     this.tick();
   }
