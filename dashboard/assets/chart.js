@@ -10,6 +10,7 @@ export class Chart {
     this.spec = spec;
     this.range = range;
     this.card = find(`card-${spec.name}`);
+    this.title = this.card.querySelector(".chart-title").textContent;
     this.legend = this.card.querySelector(".legend");
     this.when = this.card.querySelector(".when");
     this.empty = this.card.querySelector(".empty");
@@ -88,6 +89,7 @@ export class Chart {
 
   paint() {
     const axis = css("--muted"), grid = css("--grid"), ground = css("--card");
+    this.figure.setv({ background_fill_color: ground, border_fill_color: ground }, { sync: false });
     for (const each of [...this.figure.below, ...this.figure.left]) {
       each.setv({ axis_line_color: grid, major_tick_line_color: grid, major_label_text_color: axis }, { sync: false });
     }

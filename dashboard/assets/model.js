@@ -1,6 +1,7 @@
 // A model's page: pickers, tiles, charts with a legend that is also the readout, and breakdowns.
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
+import { addTools } from "./picture.js";
 import { Plots } from "./plots.js";
 import { TimeRange } from "./range.js";
 import { element, find, onTheme, setFreshness, setText, start, tower } from "./shell.js";
@@ -97,6 +98,8 @@ start(async (doc) => {
   plots = await Plots.load(doc);
   charts = specs.map((spec) => new Chart(plots, range, spec));
   charts.forEach((chart) => chart.paint());
+  const about = () => [facts.model, ...Object.values(chosen()).filter((name) => name !== "*")].join(" \u00b7 ");
+  charts.forEach((chart) => addTools(chart, about));
   shown = false;
   show();
   plots.get("time").connect(plots.get("time").change, () => ours || range.fix(plots.get("time")));

@@ -79,6 +79,7 @@ def _model_variables(scope: Scope) -> dict[str, object]:
             "name": spec.name,
             "sources": spec.sources,
             "style": spec.style,
+            "height": spec.height,
             "empty": spec.empty,
             "lines": [{"key": line.key, "label": line.label, "slot": line.slot, "band": line.band} for line in spec.lines],
         }

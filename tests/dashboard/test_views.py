@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
 
 from tests.dashboard.browsing import is_drawn, wait_for, wait_ready
@@ -119,3 +121,20 @@ def test_the_fleet_is_searched_and_sorted_and_the_address_says_so(visit: Visit) 
     wait_ready(again)
     assert names(again) == ["diabetes-progression", "digits"]
     assert again.locator("#sort").input_value() == "name"
+
+
+def test_a_chart_is_saved_as_a_picture_with_its_title_and_shown_on_the_whole_screen(visit: Visit, tmp_path: Path) -> None:
+    page = visit().open(model="churn", range="7d")
+    page.locator("#card-f1").hover()
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save as a picture: F1 score, rolling 7 days").click()
+    assert saving.value.suggested_filename.startswith("churn-f1-2")
+    saving.value.save_as(tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width >= 400
+        assert picture.height >= 190 + 64
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 10
+    page.get_by_role("button", name="Show on the whole screen: F1 score, rolling 7 days").click()
+    wait_for(page, "document.fullscreenElement?.id === 'card-f1' && document.querySelector('#plot-f1').offsetHeight > 500")
+    page.evaluate("document.exitFullscreen()")
+    wait_for(page, "document.querySelector('#plot-f1').offsetHeight < 200")
