@@ -6,7 +6,7 @@ power cut RocksDB comes back with a prefix of its batches, and the log is read a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ _UNWRITTEN_BYTES = 48 << 20
 """For all families of a store together: by default each family would have its own."""
 _ANEW = "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds"
 _FIRST_COMPRESSED_LEVEL = 2
-_FILES_BEFORE_COMPACTION = 8
+_FILES_BEFORE_COMPACTION, _BRIEF_FILES_BEFORE_COMPACTION = 8, 2
 
 
 def items_bytes(items: npt.NDArray[Any]) -> list[bytes]:
@@ -66,9 +66,12 @@ class Batch:
 
 
 class Store:
-    """One open RocksDB folder. Only one process can have it open. What reads raises TowerError where a file in it is damaged."""
+    """One open RocksDB folder. Only one process can have it open. What reads raises TowerError where a file in it is damaged.
 
-    def __init__(self, folder: Path, families: Sequence[str], *, read_only: bool = False) -> None:
+    What is put into a `brief` family is soon deleted or replaced: it is compacted early, since hardly anything is left of it then.
+    """
+
+    def __init__(self, folder: Path, families: Sequence[str], *, brief: Collection[str] = (), read_only: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._names = tuple(families)
@@ -76,7 +79,7 @@ class Store:
             self._database = Rdict(
                 str(folder),
                 _options(),
-                column_families={name: _options() for name in families},
+                column_families={name: _options(brief=name in brief) for name in families},
                 access_type=AccessType.read_only(error_if_log_file_exist=False) if read_only else AccessType.read_write(),
             )
         except Exception as error:  # rocksdict raises a bare Exception for all that RocksDB reports
@@ -142,7 +145,7 @@ def _told(what: str, error: Exception, mend: str) -> TowerError:
     return TowerError(f"{what}: {error}", _ANEW if "corrupt" in str(error).lower() else mend)
 
 
-def _options() -> Options:
+def _options(*, brief: bool = False) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.create_missing_column_families(True)
@@ -153,7 +156,7 @@ def _options() -> Options:
     # What lies in the first levels is soon written again: to compress it costs more than the space is worth.
     options.set_compression_type(DBCompressionType.lz4())
     options.set_min_level_to_compress(_FIRST_COMPRESSED_LEVEL)
-    options.set_level_zero_file_num_compaction_trigger(_FILES_BEFORE_COMPACTION)
+    options.set_level_zero_file_num_compaction_trigger(_BRIEF_FILES_BEFORE_COMPACTION if brief else _FILES_BEFORE_COMPACTION)
     options.set_allow_concurrent_memtable_write(False)  # one thread writes: its ascending keys then find their place at once
     options.set_write_buffer_size(16 << 20)
     options.set_max_write_buffer_number(3)

@@ -21,6 +21,7 @@ from pipeline.store import Batch, Store
 
 FAMILIES = ("panes", "names", "dirty", "open", "rolling", "meta")
 PANES, NAMES, DIRTY, OPEN, ROLLING, META = FAMILIES
+_BRIEF = (DIRTY, OPEN, ROLLING, META)
 _REVISIONS_RESERVED = 10_000
 
 
@@ -28,7 +29,7 @@ class PublisherState:
     """The store of the publisher; panes are kept per shard and added up when they are read."""
 
     def __init__(self, folder: Path, shards: int) -> None:
-        self.store = Store(folder, FAMILIES)
+        self.store = Store(folder, FAMILIES, brief=_BRIEF)
         self.names = PublishedNames()
         self._shards = shards
         stored: dict[str, list[Any]] = {table: [] for table in TABLES}

@@ -16,6 +16,7 @@ from pipeline.store import Batch, Store
 
 FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta", "waiting")
 RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META, WAITING = FAMILIES
+_BRIEF = (OUTBOX, META)
 _LEAP = 1 << 40
 Position = tuple[str, int]
 """A source partition: (topic, partition)."""
@@ -25,7 +26,7 @@ class ShardState:
     """The store of one shard, read at start and then changed by one batch a commit."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, FAMILIES)
+        self.store = Store(folder, FAMILIES, brief=_BRIEF)
         meta = self._meta()
         self.sequence: int = meta.get("sequence", 0)
         self.progress: dict[Position, int] = {(topic, part): offset for topic, part, offset in meta.get("progress", [])}

@@ -157,11 +157,16 @@ def refuse_results(world: World) -> str:
 
 def start_a_second_one(world: World) -> str:
     """Start another pipeline on the same home: it is refused, and the first goes on."""
-    world.see_it_hold_the_home()
-    with PipelineProcess(world.home, world.kafka, toml=TOML) as second:
-        assert not second.runs_for(ANSWER_S), second.output()
-        assert second.exit_code == 1
-        assert "is in use by another pipeline" in second.output()
+    for _ in range(5):
+        world.see_it_hold_the_home()
+        with PipelineProcess(world.home, world.kafka, toml=TOML) as second:
+            runs = second.runs_for(ANSWER_S)
+        if world.pipeline.exit_code is None:
+            break
+        # The first has just come upon what is damaged, and holds nothing any more.
+    assert not runs, second.output()
+    assert second.exit_code == 1
+    assert "is in use by another pipeline" in second.output(), second.output()
     return "a second pipeline on the same home refused"
 
 
