@@ -17,7 +17,7 @@ _AS_BEFORE = "as yesterday"
 def change(series: Series, metric: str, dimension: str) -> str:
     """Return the newest whole hour against the same hour yesterday, rolling metrics by their newest windows; "" where one is missing.
 
-    Where the two 95 % intervals overlap, nothing is surely different.
+    Where the two 95 % intervals overlap, or the difference would be written as 0, nothing is surely different.
     """
     rolling = metric in ROLLING_METRICS
     points = series.get(("7d" if rolling else "1h", dimension, metric), NO_POINTS)
@@ -31,7 +31,9 @@ def change(series: Series, metric: str, dimension: str) -> str:
     if points.low[now] <= points.high[then] and points.low[then] <= points.high[now]:
         return _AS_BEFORE
     text = _difference(float(points.value[now]), float(points.value[then]), style_of(metric))
-    return f"{text} vs yesterday" if text else ""
+    if not text:
+        return ""
+    return f"{text} vs yesterday" if any(digit in text for digit in "123456789") else _AS_BEFORE
 
 
 def _whole(points: Points) -> Points:

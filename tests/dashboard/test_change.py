@@ -26,6 +26,7 @@ def hours(then: float, now: float, *, margin: float | None = 0.0, window: str = 
         ("error_rate", 0.01, 0.05, "+4.0\u202fpp vs yesterday"),
         ("input_null_percentage", 5.0, 1.0, "\u22124.0\u202fpp vs yesterday"),
         ("revenue", 0.0, 10.0, ""),
+        ("latency_p99_ms", 1000.0, 1001.0, "as yesterday"),
     ],
 )
 def test_a_difference_is_told_in_the_metrics_own_terms(metric: str, then: float, now: float, says: str) -> None:
