@@ -8,8 +8,9 @@ differs is how many wait. At last all of them expire at once while events come. 
 `tower pipeline --until-caught-up` less those of a run that finds nothing to do. Between the two, reading and parsing such records and
 nothing else (consume + loads) is measured, too.
 
-Ends with exit code 1 when the memory reaches 1 GB, the traffic among all comes to less than 0.25 of the rate of consume + loads, an
-outcome does not reach its prediction, fewer expire than come, or nothing is published for more than a second meanwhile.
+Ends with exit code 1 when the memory reaches 1 GB, the traffic among all comes to less than 0.25 of the rate of consume + loads or, for
+each CPU second, to less than 0.9 of that among few, an outcome does not reach its prediction, fewer expire than come, or nothing is
+published for more than a second meanwhile.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ WAITING_SINCE_MS = 8 * HOUR_MS
 SPAN_MS = 10 * 60_000
 WAITS = b"waiting-"
 MOST_MEMORY = 1_000_000_000
+LEAST_RATIO = 0.9
 LEAST_OF_LOADS = 0.25
 """As for everything on without any that wait: see `benchmarks.throughput`."""
 LOADS_LIMIT_S = 300
@@ -206,6 +208,7 @@ def misses(found: Found) -> list[str]:
     lost = sum(held.wanted_labels - held.labelled for held in (found.few, found.all))
     checks = [
         (memory < MOST_MEMORY, f"memory of {memory / MIB:,.0f} MiB"),
+        (found.ratio >= LEAST_RATIO, f"traffic among all at {found.ratio:.2f} of the rate among few"),
         (found.of_loads >= LEAST_OF_LOADS, f"traffic among all at {found.of_loads:.2f} of consume + loads"),
         (lost == 0, f"{lost:,} labels did not reach their prediction"),
         (expiry.expired >= expiry.wanted, f"only {expiry.expired:,} of {expiry.wanted:,} expired within {expiry.seconds / 60:.0f} minutes"),

@@ -57,5 +57,4 @@ async function plotsJson() {
   }
 }
 
-
 const copied = (data) => new Map((data instanceof Map ? [...data] : Object.entries(data)).map(([name, values]) => [name, values.slice()]));

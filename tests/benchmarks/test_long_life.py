@@ -129,8 +129,8 @@ def test_each_outcome_is_for_one_that_waits_and_names_its_model() -> None:
     assert {1_000 <= event["created_at"] < 2_000 for event in held.values()} == {True}
 
 
-def held(predictions: int, rss: int = 500_000_000) -> Held:
-    among = Step("among", 1_000, replace(BUSY, rss=rss), IDLE)
+def held(predictions: int, cpu: float = 6.0, rss: int = 500_000_000) -> Held:
+    among = Step("among", 1_000, replace(BUSY, cpu=cpu, rss=rss), IDLE)
     return Held(predictions, Step("held", predictions, BUSY, IDLE), among, among, 58.0, 200, 200)
 
 
@@ -140,6 +140,7 @@ def test_a_rate_leaves_out_start_and_end_and_each_goal_that_is_missed_is_told() 
     assert (good.all.among.rate, good.all.among.per_cpu_second, good.ratio, good.of_loads) == (100, 200, 1, 0.25)
     assert misses(good) == []
     assert "memory" in misses(replace(good, all=held(1_000, rss=2_000_000_000)))[0]
+    assert "0.50" in misses(replace(good, all=held(1_000, cpu=11.0)))[0]
     assert "0.20" in misses(replace(good, loads=500.0))[0]
     assert "1 label" in misses(replace(good, few=replace(good.few, labelled=199)))[0]
     assert "1.5 s" in misses(replace(good, expiry=replace(expiry, longest_gap_s=1.5)))[0]
