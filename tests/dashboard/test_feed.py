@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.dashboard.sample import publish, write_lake
 from control.broker.files import BrokerFiles, read_state
 from dashboard.feed import Feed
 from dashboard.scope import Scope
@@ -23,7 +24,6 @@ from schemas.metrics import MetricsMessage
 from schemas.topics import METRICS, ensure_topics
 from tests.conftest import remove_topics
 from tests.dashboard.messages import MINUTE_MS, WHOLE, message, row
-from tests.dashboard.sample import publish, write_lake
 from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from playwright.sync_api import Page
 
+from benchmarks.dashboard.sample import CHURN, DIGITS, history, publish, starts, write_lake
 from schemas.kafka import KafkaSettings
 from schemas.metrics import MetricsMessage
 from tests.dashboard.browsing import column, wait_for, wait_loaded, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import MINUTE_MS, WHOLE, message, row
-from tests.dashboard.sample import CHURN, DIGITS, history, publish, starts, write_lake
 from tests.dashboard.serving import Server
 
 Topics = Callable[[int], KafkaSettings]

@@ -9,12 +9,12 @@ import pytest
 import requests
 from playwright.sync_api import Page, Route
 
+from benchmarks.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, starts, write_lake
 from dashboard.scope import Scope
 from schemas.metrics import MetricsMessage
 from tests.dashboard.browsing import PHONE_WIDTH, barriers, column, is_drawn, wait_for, wait_loaded, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, message, row
-from tests.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, starts, write_lake
 from tests.dashboard.serving import Server
 from tests.waiting import slowness, wait_until
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
+from benchmarks.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, write_lake
 from tests.dashboard.browsing import is_drawn, wait_for, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, WHOLE, message, row
-from tests.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, write_lake
 from tests.dashboard.serving import Server
 from tests.waiting import wait_until
 

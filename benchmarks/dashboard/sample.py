@@ -206,12 +206,16 @@ def current(models: Iterable[SampleModel], now_ms: int, incidents: Sequence[Inci
                 )
 
 
+def key_of(message: MetricsMessage) -> bytes:
+    """Return the key that a message has on the topic."""
+    return message_key(message.model, message.model_version, message.segment, message.window, message.window_start)
+
+
 def publish(kafka: KafkaSettings, messages: Iterable[MetricsMessage]) -> None:
     """Send messages to the topic and wait until all are acknowledged."""
     producer = Producer(producer_config(kafka))
     for each in messages:
-        key = message_key(each.model, each.model_version, each.segment, each.window, each.window_start)
-        producer.produce(METRICS, key=key, value=msgspec.json.encode(each))
+        producer.produce(METRICS, key=key_of(each), value=msgspec.json.encode(each))
         producer.poll(0)
     assert producer.flush(30) == 0
 
