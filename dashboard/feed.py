@@ -19,6 +19,7 @@ from dashboard.history import read_manifest
 from dashboard.scope import Scope
 from dashboard.store import Store
 from schemas.kafka import KafkaSettings, consumer_config
+from schemas.metrics import withdrawn
 from schemas.topics import METRICS
 
 _BATCH = 2_000
@@ -161,10 +162,12 @@ class Feed(threading.Thread):
         assert partition is not None
         assert offset is not None
         self._positions[partition] = offset + 1
-        if key is None or value is None:
+        if key is None:
             return
         try:
-            self._store.receive(bytes(key), bytes(value), partition, offset)
+            # A tombstone is kept as what it says: else the lake, which is exported later, would bring the window back.
+            told = value if value is not None else msgspec.json.encode(withdrawn(bytes(key), message.timestamp()[1]))
+            self._store.receive(bytes(key), bytes(told), partition, offset)
         except msgspec.DecodeError:
             self.status = replace(self.status, refused=self.status.refused + 1)
 

@@ -106,6 +106,9 @@ class MetricRow(msgspec.Struct, frozen=True, gc=False):
     high: float | None = None
 
 
+_NEWEST_REVISION = 2**63 - 1
+
+
 class MetricsMessage(msgspec.Struct, frozen=True):
     """The value of a message on `tower.metrics`; times in milliseconds since the epoch."""
 
@@ -124,3 +127,13 @@ class MetricsMessage(msgspec.Struct, frozen=True):
 def message_key(model: str, model_version: str, segment: str, window: str, window_start: int) -> bytes:
     """Return the Kafka key of a metrics message: a JSON array, so that no separator can be forged."""
     return msgspec.json.encode([model, model_version, segment, window, window_start])
+
+
+def withdrawn(key: bytes, at_ms: int) -> MetricsMessage:
+    """Return what a tombstone at `at_ms` (its Kafka timestamp) says as a message: that window has no rows any more.
+
+    It is newer than whatever was said before that time. Raises msgspec.DecodeError when the key is none of ours.
+    """
+    model, version, segment, window, start = msgspec.json.decode(key, type=tuple[str, str, str, str, int])
+    length = WINDOW_LENGTH_MS.get(window, 0)
+    return MetricsMessage(model, version, segment, window, start, start + length, "final", _NEWEST_REVISION, at_ms, [])

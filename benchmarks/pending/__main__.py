@@ -1,12 +1,13 @@
 """Ten million predictions that wait for their labels: what they cost, and what an outcome among them costs.
 
-    python -m benchmarks.pending [--predictions 10000000] [--traffic 600000] [--json FILE]
+    python -m benchmarks.pending [--predictions 10000000] [--traffic 1200000] [--json FILE]
 
 On an embedded Kafka, first with few that wait, as many as get outcomes, then with all: the predictions that wait; traffic whose outcomes
 are for random ones of these; and as many outcomes alone. Both lie in the same ten minutes, so that they touch the same windows, and what
 differs is how many wait. At last all of them expire at once while events come. A rate is the records over the seconds of
-`tower pipeline --until-caught-up` less those of a run that finds nothing to do. Between the two, reading and parsing such records and
-nothing else (consume + loads) is measured, too.
+`tower pipeline --until-caught-up` less those of a run that finds nothing to do. Before each run the pipeline has come to rest: what
+RocksDB has still to compact after ten million writes at once is no part of what comes next. Between the two, reading and parsing such
+records and nothing else (consume + loads) is measured, too.
 
 Ends with exit code 1 when the memory reaches 1 GB, the traffic among all comes to less than 0.25 of the rate of consume + loads or, for
 each CPU second, to less than 0.9 of that among few, an outcome does not reach its prediction, fewer expire than come, or nothing is
@@ -32,7 +33,7 @@ import numpy as np
 from benchmarks.home import ROOT, Home, home_with_kafka, say
 from benchmarks.pending.expiring import Expiry, expire_all
 from benchmarks.pending.load import OUTCOME_EVERY, Templates, outcomes, send, templates, traffic, waiting
-from benchmarks.pending.measured import Cost, catch_up
+from benchmarks.pending.measured import Cost, catch_up, settle
 from benchmarks.soak.disk import disk
 from benchmarks.throughput.candidate import Reads, python_module
 from benchmarks.throughput.process import run
@@ -145,7 +146,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.pending", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--predictions", type=int, default=10_000_000, help="how many wait (default 10000000)")
-    parser.add_argument("--traffic", type=int, default=600_000, help="predictions of the ordinary traffic; a third as many outcomes")
+    parser.add_argument("--traffic", type=int, default=1_200_000, help="predictions of the ordinary traffic; a third as many outcomes")
     parser.add_argument("--rate", type=float, default=10_000, help="events per second while all expire (default 10000)")
     parser.add_argument("--minutes", type=float, default=20, help="how long all may take to expire (default 20)")
     parser.add_argument("--seed", type=int, default=1)
@@ -186,6 +187,7 @@ def _step(name: str, home: Home, records: int) -> Step:
     say(f"{name}: {records:,} records written")
     log = home.folder / "pipeline.txt"
     busy = catch_up(home, log)
+    settle(home, log)
     found = Step(name, records, busy, catch_up(home, log))
     say(found.row())
     return found

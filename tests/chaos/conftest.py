@@ -11,7 +11,10 @@ from tests.chaos.report import Account
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
-        first, _, last = str(metafunc.config.getoption("--chaos-seeds")).partition("-")
+        given = str(metafunc.config.getoption("--chaos-seeds"))
+        first, _, last = given.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            raise pytest.UsageError(f"--chaos-seeds {given}: give one seed, or the first and the last as in 3-7")
         metafunc.parametrize("seed", range(int(first), int(last or first) + 1))
 
 

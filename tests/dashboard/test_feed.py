@@ -18,12 +18,12 @@ from control.broker.files import BrokerFiles, read_state
 from dashboard.feed import Feed
 from dashboard.scope import Scope
 from dashboard.store import Store
-from schemas.kafka import KafkaSettings, admin_config
+from schemas.kafka import KafkaSettings, admin_config, producer_config
 from schemas.lake import export_manifest
 from schemas.metrics import MetricsMessage
 from schemas.topics import METRICS, ensure_topics
 from tests.conftest import remove_topics
-from tests.dashboard.messages import MINUTE_MS, WHOLE, message, row
+from tests.dashboard.messages import MINUTE_MS, WHOLE, encoded, message, row
 from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
@@ -116,6 +116,30 @@ def test_after_an_export_just_the_rest_is_read_and_with_the_lake_there_is_no_gap
         assert running.store.fleet("churn")["1m", "", "error_rate"].value.tolist() == list(range(50))
 
 
+def test_a_window_that_is_withdrawn_is_gone_and_the_lake_does_not_bring_it_back(topics: Topics, tmp_path: Path) -> None:
+    kafka = topics(1)
+    everything = minutes(0, 5)
+    publish(kafka, everything)
+    producer = Producer(producer_config(kafka))
+    for number in (1, 7):
+        producer.produce(METRICS, key=encoded(message("1m", number * MINUTE_MS))[0], value=None)
+    assert producer.flush(30) == 0
+    with following(kafka, tmp_path) as running:
+        running.wait_for(*range(7))
+        running.store.open(WHOLE)
+        for series in (
+            lambda: running.store.fleet("churn")["1m", "", "error_rate"],
+            lambda: running.store.detail(WHOLE, "1m", "", "error_rate"),
+        ):
+            assert series().value.tolist() == [0, 2, 3, 4]
+        running.store.load(WHOLE, [*everything, *minutes(7, 8)])
+        for series in (
+            lambda: running.store.fleet("churn")["1m", "", "error_rate"],
+            lambda: running.store.detail(WHOLE, "1m", "", "error_rate"),
+        ):
+            assert series().value.tolist() == [0, 2, 3, 4]
+
+
 def test_an_export_beyond_what_the_log_keeps_is_no_obstacle(topics: Topics, admin: AdminClient, tmp_path: Path) -> None:
     kafka = topics(1)
     publish(kafka, minutes(0, 30))
@@ -161,7 +185,7 @@ def test_what_is_no_metrics_message_is_counted_and_passed_over(topics: Topics, t
     assert producer.flush(30) == 0
     publish(kafka, minutes(0, 2))
     with following(kafka, tmp_path) as running:
-        running.wait_for(0, 1, 3, 4)
+        running.wait_for(*range(5))
         assert running.feed.status.refused == 2
 
 
