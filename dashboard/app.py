@@ -12,8 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from panel.io.server import get_server
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop, PeriodicCallback
 
+from dashboard.access.access import Access
+from dashboard.access.guard import end_connections, guard
+from dashboard.access.routes import login_routes
+from dashboard.access.safety import require_safe
+from dashboard.access.settings import AccessSettings
 from dashboard.board import Board
 from dashboard.feed import Feed, FeedStatus
 from dashboard.health import HealthHandler
@@ -31,6 +36,9 @@ from schemas.errors import ConfigurationError
 from schemas.kafka import KafkaSettings
 
 _REFRESH_S = 1.0
+_ACCESS_CHECK_S = 30
+"""How often live connections of those whose login has ended are closed."""
+_LONGEST_BODY = 1 << 20
 
 
 def _now_ms() -> int:
@@ -108,11 +116,12 @@ class Dashboard:
             self.loader.load(scope)
 
 
-def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> None:
+def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, access: AccessSettings) -> None:
     """Serve the dashboard until SIGTERM or Ctrl-C, or until its feed fails; then the error is raised.
 
-    Raises ConfigurationError when the port is taken or the address is not this machine's.
+    Raises ConfigurationError when the port is taken, the address is not this machine's, or strangers could reach it.
     """
+    require_safe(settings, access)
     if not 0 < settings.port < 65_536:
         raise ConfigurationError(f"dashboard.port {settings.port} is no port", "choose one from 1 to 65535")
     # Scripts come from this server alone; set before any page is made.
@@ -126,10 +135,11 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
         errors.append(error)
         loop.add_callback(loop.stop)
 
+    doors = Access(home, settings, access)
     dashboard = Dashboard(home=home, kafka=kafka, settings=settings, on_loop=loop.add_callback, failed=failed)
     assets = assets_route()
     plots = f"plots-{hashlib.sha256(plots_json()).hexdigest()[:12]}.json"
-    pages = PageApplication(dashboard, assets=assets, plots=plots)
+    pages = PageApplication(dashboard, doors, assets=assets, plots=plots)
     origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]
     try:
         server = get_server(
@@ -142,9 +152,20 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
             location=False,
             static_dirs={assets: str(ASSETS)},
             extra_patterns=[
-                ("/health", HealthHandler, {"report": dashboard.health}),
+                ("/health", HealthHandler, {"report": dashboard.health, "access": doors}),
                 (f"/{plots}", PlotsHandler),
+                *login_routes(
+                    doors, folder=ASSETS, assets=assets, title=settings.title, ended=lambda: end_connections(server._tornado, doors)
+                ),
             ],
+            use_index=False,
+            sign_sessions=True,
+            secret_key=doors.session_key.encode(),
+            cookie_secret=doors.cookie_key,
+            # The token is part of the page; what the browser sent of itself, and its cookies, need not be.
+            include_headers=[],
+            include_cookies=[],
+            http_server_kwargs={"max_body_size": _LONGEST_BODY},
             unused_session_lifetime_milliseconds=settings.session_lifetime_ms,
             check_unused_sessions_milliseconds=max(500, settings.session_lifetime_ms // 3),
         )
@@ -155,6 +176,9 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings) -> N
         ) from error
 
     server._tornado.add_transform(SecurityHeaders)
+    guard(server._tornado, doors, assets)
+    check = PeriodicCallback(lambda: end_connections(server._tornado, doors), _ACCESS_CHECK_S * 1000)
+    loop.add_callback(check.start)
 
     def leave(*_: object) -> None:
         loop.add_callback_from_signal(loop.stop)

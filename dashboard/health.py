@@ -7,18 +7,26 @@ from collections.abc import Callable, Mapping
 import msgspec
 from tornado.web import RequestHandler
 
+from dashboard.access.access import Access
+
 Report = Callable[[], Mapping[str, object]]
+_FOR_ALL = ("status", "since")
+"""What a stranger is told."""
 
 
 class HealthHandler(RequestHandler):
     """Answers with the report that it was given; always 200 while the server runs."""
 
-    def initialize(self, report: Report) -> None:
-        """Take the function that makes the report."""
+    def initialize(self, report: Report, access: Access) -> None:
+        """Take the function that makes the report, and who may read all of it."""
         self._report = report
+        self._access = access
 
     def get(self) -> None:
         """Write the report."""
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
-        self.finish(msgspec.json.encode(self._report()))
+        report = self._report()
+        if self._access.user_of(self.request) is None:
+            report = {name: report[name] for name in _FOR_ALL}
+        self.finish(msgspec.json.encode(report))

@@ -10,6 +10,7 @@ from control.commands.arguments import whole
 from control.commands.command import Invocation
 from control.console import Console
 from control.kafka_access import admin_client
+from dashboard.access.safety import require_safe
 
 NAME = "dashboard"
 HELP = "the dashboard alone"
@@ -24,17 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, call: Invocation) -> int:
     """Serve until it is told to stop; a configured Kafka need not be up, the page shows that it is away."""
     config = call.config(dashboard__port=options.port)
+    require_safe(config.dashboard, config.access)
     console = Console(sys.stderr)
     try:
         from dashboard.app import serve
 
         if config.kafka.bootstrap_servers:
             admin_client(config.kafka)  # its options are checked before a page is served
-            serve(home=config.home, kafka=config.kafka, settings=config.dashboard)
+            serve(home=config.home, kafka=config.kafka, settings=config.dashboard, access=config.access)
             return 0
         with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
             kafka = config.kafka.embedded(embedded.bootstrap_servers)
-            serve(home=config.home, kafka=kafka, settings=config.dashboard)
+            serve(home=config.home, kafka=kafka, settings=config.dashboard, access=config.access)
     except KeyboardInterrupt:
         return 0
     return 0

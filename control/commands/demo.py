@@ -13,6 +13,7 @@ from control.console import Console
 from control.demo.start import Demo, DemoOptions
 from control.kafka_access import reachable_kafka
 from control.ports import choose_port
+from dashboard.access.safety import require_safe
 
 NAME = "demo"
 HELP = "everything at once: Kafka, pipeline, dashboard, and a load with incidents"
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, call: Invocation) -> int:
     """Run the demo until Ctrl-C, SIGTERM or the end of `--for`."""
     config: Config = call.config(dashboard__port=options.port)
+    require_safe(config.dashboard, config.access)
     console = Console(sys.stdout)
     port = choose_port(config.dashboard.host, config.dashboard.port, may_move=options.port is None)
     config = call.config(dashboard__port=port)

@@ -17,6 +17,7 @@ from control.ports import choose_port, local_address
 from control.supervisor.part import PartSpec
 from control.supervisor.readiness import answers
 from control.supervisor.supervisor import Supervisor
+from dashboard.access.safety import require_safe
 
 NAME = "up"
 HELP = "the pipeline and the dashboard, against the Kafka of the configuration"
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, call: Invocation) -> int:
     """Run the parts until Ctrl-C or SIGTERM."""
     config = call.config(dashboard__port=options.port)
+    require_safe(config.dashboard, config.access)
     console = Console(sys.stdout)
     port = choose_port(config.dashboard.host, config.dashboard.port, may_move=False)
     try:

@@ -24,7 +24,8 @@ def convert(key: Key, value: object, name: str, origin: str) -> object:
     except ConfigurationError as error:
         raise ConfigurationError(f"{origin}: {name}: {error.what}", error.mend) from error
     except ValueError as error:
-        raise ConfigurationError(f"{origin}: {name}: {error}", "correct the value") from error
+        what = "expected text" if key.is_secret else str(error)
+        raise ConfigurationError(f"{origin}: {name}: {what}", "correct the value") from error
 
 
 def _duration(value: object) -> int:

@@ -18,6 +18,7 @@ from control.config.sources import (
     settings_from_file,
     settings_from_flags,
 )
+from dashboard.access.settings import AccessSettings
 from dashboard.settings import DashboardSettings
 from pipeline.settings import Limits, ModelSettings, PipelineSettings
 from schemas.errors import ConfigurationError
@@ -37,6 +38,7 @@ class Config:
     broker: BrokerSettings
     pipeline: PipelineSettings
     dashboard: DashboardSettings
+    access: AccessSettings
 
 
 def load_config(
@@ -71,6 +73,7 @@ def load_config(
         broker=replace(BrokerSettings(), **_section(values, "broker")),
         pipeline=pipeline,
         dashboard=replace(DashboardSettings(), **_section(values, "dashboard")),
+        access=replace(AccessSettings(), **_section(values, "access")),
     )
 
 

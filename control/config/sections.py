@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from control.broker.settings import BrokerSettings
+from dashboard.access.settings import AccessSettings
 from dashboard.settings import DashboardSettings
 from pipeline.settings import Limits, ModelSettings, PipelineSettings
 from schemas.kafka import KafkaSettings
@@ -19,13 +20,14 @@ _DURATION_SUFFIX = "_ms"
 class Key:
     """One key of a section: the name in the file, the dataclass field behind it, and its type.
 
-    A field named `..._ms` is a key without the suffix, and its value is a duration such as `90s`.
+    A field named `..._ms` is a key without the suffix, and its value is a duration such as `90s`. No message tells a secret's value.
     """
 
     name: str
     field: str
     kind: Any
     is_duration: bool
+    is_secret: bool = False
 
 
 def _keys(settings: type, leave_out: tuple[str, ...] = ()) -> dict[str, Key]:
@@ -35,7 +37,7 @@ def _keys(settings: type, leave_out: tuple[str, ...] = ()) -> dict[str, Key]:
         if field.name not in leave_out:
             is_duration = field.name.endswith(_DURATION_SUFFIX)
             name = field.name.removesuffix(_DURATION_SUFFIX) if is_duration else field.name
-            keys[name] = Key(name, field.name, kinds[field.name], is_duration)
+            keys[name] = Key(name, field.name, kinds[field.name], is_duration, bool(field.metadata.get("secret")))
     return keys
 
 
@@ -46,6 +48,7 @@ SECTIONS: dict[str, dict[str, Key]] = {
     "retention": {window: Key(window, window, int, True) for window in WINDOW_LENGTH_MS},
     "limits": _keys(Limits),
     "dashboard": _keys(DashboardSettings),
+    "access": _keys(AccessSettings),
 }
 """Section -> key -> what it is. `[models.NAME]` is apart: its names are the user's."""
 MODELS = "models"

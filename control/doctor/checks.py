@@ -14,6 +14,7 @@ from control.doctor.findings import Finding
 from control.doctor.limits import check_limits
 from control.ports import local_address, port_is_free
 from control.supervisor.readiness import answers
+from dashboard.access.safety import beyond_this_machine, require_safe
 from schemas.errors import ConfigurationError
 
 
@@ -47,7 +48,19 @@ def findings(*, root: Path, environment: Mapping[str, str], load: Callable[[], C
         except KafkaException as error:
             yield Finding("topics", False, f"cannot be described: {error.args[0].str()}", "check the permissions of kafka.options")
     yield machine.check_clock(now_ms, newest_ms, config.pipeline.max_future_ms)
+    yield _check_access(config)
     yield _check_port(config)
+
+
+def _check_access(config: Config) -> Finding:
+    try:
+        require_safe(config.dashboard, config.access)
+    except ConfigurationError as error:
+        return Finding("access", False, error.what, error.mend)
+    names = beyond_this_machine(config.dashboard)
+    return Finding(
+        "access", True, f"login {config.access.login}; the dashboard is {f'at {names[0]}' if names else 'for this machine alone'}"
+    )
 
 
 def _check_port(config: Config) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import bokeh
 from bokeh.application.application import SessionContext
@@ -12,12 +13,15 @@ from bokeh.document import Document
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from panel.io.application import Application
 from panel.io.handlers import FunctionHandler
+from tornado.httputil import HTTPServerRequest
 
+from dashboard.access.access import Access
 from dashboard.pages.fleet import FleetPage
 from dashboard.pages.health import HealthPage
 from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
+from dashboard.security import nonce_of
 from dashboard.widgets.specs import CHARTS, SECTIONS, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -32,12 +36,19 @@ def assets_route() -> str:
 class PageApplication(Application):
     """Makes the page that the address names: `?page=health`, `?model=...`, or else the fleet's."""
 
-    def __init__(self, services: Services, *, assets: str, plots: str) -> None:
+    def __init__(self, services: Services, access: Access, *, assets: str, plots: str) -> None:
         super().__init__(FunctionHandler(self._fill))  # type: ignore[no-untyped-call]
         self._services = services
+        self._access = access
         self._assets = assets
         self._plots = plots
         self._templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(("html",)))
+
+    def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
+        """Return what the session's signed token says of the request: who it is from, and the nonce of the page that answers it."""
+        user = self._access.user_of(request)
+        told: dict[str, Any] = {"user": user.name, "operator": user.operator} if user else {}
+        return {**super().process_request(request), **told, "nonce": nonce_of(request)}
 
     def _fill(self, doc: Document) -> None:
         assert doc.session_context is not None
@@ -56,6 +67,14 @@ class PageApplication(Application):
 
     def _dress(self, doc: Document, name: str, variables: Mapping[str, object]) -> None:
         doc.template = self._templates.get_template(f"{name}.html")
+        assert doc.session_context is not None
+        told: Mapping[str, Any] = getattr(doc.session_context, "token_payload")  # noqa: B009 - Bokeh's types lack it
+        doc.template_variables.update(
+            user=told.get("user", ""),
+            operator=told.get("operator", False),
+            nonce=told["nonce"],
+            signs_out=self._access.has_login_page,
+        )
         doc.template_variables.update(
             page=name, assets=self._assets, product=self._services.settings.title, bokeh_version=bokeh.__version__, **variables
         )

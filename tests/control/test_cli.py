@@ -15,7 +15,7 @@ from control.commands.command import Invocation
 from schemas.errors import ConfigurationError, LogTruncated
 from tests.control.command_line import clean_environment, tower
 
-COMMANDS = ["demo", "test", "up", "broker", "pipeline", "dashboard", "loadgen", "replay", "query", "doctor"]
+COMMANDS = ["demo", "test", "up", "broker", "pipeline", "dashboard", "loadgen", "replay", "query", "users", "doctor"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *[[command, "--help"] for command in COMMANDS]])

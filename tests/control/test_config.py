@@ -12,6 +12,7 @@ from control.broker.settings import BrokerSettings
 from control.config import Config, load_config
 from control.config.sections import SECTIONS, all_names
 from control.config.sources import variable_name
+from dashboard.access.settings import AccessSettings
 from dashboard.settings import DashboardSettings
 from pipeline.settings import Limits, PipelineSettings
 from schemas.errors import ConfigurationError
@@ -180,6 +181,7 @@ def test_every_setting_of_every_part_can_be_set_by_its_variable(tmp_path: Path) 
                 "pipeline": config.pipeline,
                 "limits": config.pipeline.limits,
                 "dashboard": config.dashboard,
+                "access": config.access,
             }
             value = config.pipeline.retention_ms[key.field] if section == "retention" else getattr(parts[section], key.field)
             assert (
@@ -189,6 +191,12 @@ def test_every_setting_of_every_part_can_be_set_by_its_variable(tmp_path: Path) 
 
 def test_all_fields_of_the_dataclasses_are_keys() -> None:
     names = set(all_names())
-    for section, settings in (("kafka", KafkaSettings), ("broker", BrokerSettings), ("dashboard", DashboardSettings), ("limits", Limits)):
+    for section, settings in (
+        ("kafka", KafkaSettings),
+        ("broker", BrokerSettings),
+        ("dashboard", DashboardSettings),
+        ("access", AccessSettings),
+        ("limits", Limits),
+    ):
         for field in dataclasses.fields(settings):
             assert f"{section}.{field.name.removesuffix('_ms')}" in names

@@ -1,13 +1,14 @@
 """A dashboard for tests, in a process of its own, which notes every callback that keeps its event loop from the others.
 
-python -m tests.dashboard.server HOME BOOTSTRAP PORT PROBE HOLD
+python -m tests.dashboard.server HOME BOOTSTRAP PORT PROBE HOLD ACCESS
 
 PROBE is a file: a line `wall_ms cpu_ms` for each callback of the loop of 20 ms and more. While the file HOLD exists, reading the
-lake hangs, as on a disk that does not answer.
+lake hangs, as on a disk that does not answer. ACCESS is JSON: who may see it.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from asyncio.events import Handle
@@ -15,7 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from dashboard.app import serve
+from bokeh.server.tornado import BokehTornado
+
+from dashboard import app
+from dashboard.access.access import Access
+from dashboard.access.settings import AccessSettings
 from dashboard.history import History
 from dashboard.settings import DashboardSettings
 from schemas.kafka import KafkaSettings
@@ -49,14 +54,32 @@ def hang_while(hold: Path) -> None:
     History._select = waiting  # type: ignore[assignment, method-assign]
 
 
+def note_routes(file: Path) -> None:
+    """Write down all routes that there are when they are put under guard."""
+    guard = app.guard
+
+    def noting(application: BokehTornado, access: Access, assets: str) -> None:
+        rules = application.wildcard_router.rules
+        file.write_text("\n".join(rule.matcher.regex.pattern for rule in rules))
+        guard(application, access, assets)
+
+    app.guard = noting
+
+
 def main() -> None:
     """Run as a command."""
-    home, bootstrap, port, probe, hold = sys.argv[1:]
+    home, bootstrap, port, probe, hold, access = sys.argv[1:]
     hang_while(Path(hold))
+    note_routes(Path(probe).with_name("routes"))
     settings = DashboardSettings(port=int(port), session_lifetime_ms=1_500)
     with Path(probe).open("a", encoding="utf-8") as lines:
         note_slow_callbacks(lines)
-        serve(home=Path(home), kafka=KafkaSettings(bootstrap_servers=bootstrap), settings=settings)
+        app.serve(
+            home=Path(home),
+            kafka=KafkaSettings(bootstrap_servers=bootstrap),
+            settings=settings,
+            access=AccessSettings(**json.loads(access)),
+        )
 
 
 if __name__ == "__main__":

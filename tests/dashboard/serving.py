@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -47,6 +48,8 @@ class Server:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    access: dict[str, object] = field(default_factory=dict)
+    """Settings of `[access]`."""
 
     @property
     def home(self) -> Path:
@@ -67,7 +70,14 @@ class Server:
 
     def start(self, *, wait_live: bool = True) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        arguments = [str(self.home), self.kafka.bootstrap_servers, str(self.port), str(self.folder / "probe"), str(self.hold)]
+        arguments = [
+            str(self.home),
+            self.kafka.bootstrap_servers,
+            str(self.port),
+            str(self.folder / "probe"),
+            str(self.hold),
+            json.dumps(self.access),
+        ]
         with (self.folder / "log").open("ab") as log:
             command = [sys.executable, "-m", "tests.dashboard.server", *arguments]
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
@@ -79,7 +89,7 @@ class Server:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text()
         try:
-            self.health()
+            urllib.request.urlopen(self.url + "health", timeout=10).close()
         except urllib.error.URLError:
             return False
         return True
