@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dashboard import states
+from dashboard.beside import beside
 from dashboard.change import ROLLING_METRICS, change
 from dashboard.format import number, style_of
 from dashboard.series import NO_POINTS, Points
@@ -60,6 +61,7 @@ class Tile:
     newest: int
     span_ms: int = 0
     change: str = ""
+    beside: str = ""
 
 
 class Board:
@@ -121,6 +123,7 @@ def make_tile(model: str, category: Category, series: Series, newest: int, *, st
     span = int(points.times[-1] - points.times[-SPARK_POINTS:][0])
     spark = tuple(float(f"{value:.6g}") for value in points.value[-SPARK_POINTS:])
     tile = Tile(model, category, State.OK, label, text.number, text.unit, _note(worst, metric, points), 0, True, spark, newest, span)
+    tile = replace(tile, beside=beside(category, series, metric, dimension))
     if not (worst is not None and worst.grade):  # a number that is bad says how far it is from what is usual
         tile = replace(tile, change=change(series, metric, dimension))
     if stale:

@@ -3,7 +3,7 @@ import { element, find, modelAddress, setBadge, setFreshness, setText, sinceText
 import { onZone } from "./time.js";
 import { categoryName, Tile } from "./tile.js";
 
-const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms", "change"];
+const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms", "change", "beside"];
 const GRADE = { critical: 0, warning: 1, stale: 2 };
 const rows = new Map();
 const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
@@ -24,14 +24,14 @@ function rowOf(model) {
   return row;
 }
 
-// Puts the rows in their order: those with the worst state first, the longest that, or all by name. Nothing moves under the pointer.
+// Puts the rows in their order: those with the worst state first, the newest of these, or all by name. Nothing moves under the pointer.
 function arrange() {
   const worst = new Map();
   for (const { model, state, since } of tiles) {
     const [grade, start] = worst.get(model) ?? [9, 0], own = GRADE[state] ?? 8;
-    if (own < grade || (own === grade && since < start)) worst.set(model, [own, own < 8 ? since : 0]);
+    if (own < grade || (own === grade && since > start)) worst.set(model, [own, own < 8 ? since : 0]);
   }
-  const attention = (a, b) => worst.get(a)[0] - worst.get(b)[0] || worst.get(a)[1] - worst.get(b)[1] || byName(a, b);
+  const attention = (a, b) => worst.get(a)[0] - worst.get(b)[0] || worst.get(b)[1] - worst.get(a)[1] || byName(a, b);
   const order = [...rows.keys()].sort(find("sort").value === "name" ? byName : attention), key = order.join("\n");
   if (key === arranged || (pointed && arranged.split("\n").length === order.length)) return;
   arranged = key;
@@ -98,8 +98,11 @@ function drawAttention() {
     setText(since, sinceText(tile.since, tile.open_start));
   });
   const count = (state) => tiles.filter((tile) => tile.state === state).length;
-  const parts = ["critical", "warning", "stale", "no data", "ok"].filter(count).map((state) => `${count(state)} ${STATE_TEXT[state].toLowerCase().replace("ok", "OK")}`);
-  setText(find("summary"), tiles.length ? parts.join(" \u00b7 ") : "");
+  for (const cell of find("summary").children) {
+    const many = count(cell.dataset.state);
+    cell.dataset.any = many > 0;
+    setText(cell.firstElementChild, tiles.length ? many.toLocaleString("en") : "\u2013");
+  }
   find("all-well").hidden = !tiles.length || wanted.length > 0;
   document.title = (count("critical") ? `(${count("critical")}) ` : "") + document.documentElement.dataset.title;
 }
@@ -127,6 +130,7 @@ start((doc) => {
     event.preventDefault();
     find("search").focus();
   });
+  for (const cell of find("summary").children) setBadge(cell.lastElementChild, cell.dataset.state);
   redraw();
   facts();
   onZone(() => (rows.forEach((row) => row.tiles.forEach((tile) => tile.tick())), drawAttention()));

@@ -28,11 +28,12 @@ export class Tile {
     this.note = element("span", "tile-note");
     this.change = element("span", "tile-change");
     notes.append(this.note, this.change);
+    this.beside = element("div", "tile-beside");
     const foot = element("div", "tile-foot");
     this.since = element("span", "tile-since");
     this.age = element("span", "tile-age");
     foot.append(this.since, this.age);
-    this.root.append(head, body, under, notes, foot);
+    this.root.append(head, body, under, notes, this.beside, foot);
     this.link = link;
   }
 
@@ -51,6 +52,8 @@ export class Tile {
     setText(this.note, tile.note);
     this.note.title = tile.note;
     setText(this.change, tile.change);
+    setText(this.beside, tile.beside);
+    this.beside.title = tile.beside;
     drawSpark(this.spark, tile.spark);
     this.tick();
   }
