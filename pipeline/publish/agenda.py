@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +29,7 @@ class Agenda:
 
     provisional: dict[int, int]
     _arrived: list[Keys] = field(default_factory=list)
-    _ended: list[dict[int, None]] = field(default_factory=lambda: [{} for _ in TUMBLING])
+    _ended: list[OrderedDict[int, None]] = field(default_factory=lambda: [OrderedDict() for _ in TUMBLING])
 
     def add(self, panes: Keys) -> None:
         """Note that panes have changed."""
@@ -58,6 +59,15 @@ class Agenda:
             while waiting and len(taken) < most:
                 taken.append(waiting.popitem()[0])
         return np.array(sorted(taken), dtype=np.uint64)
+
+    def forget(self, first_kept: Sequence[int]) -> None:
+        """Drop of each window what has waited longest and lies before the pane `first_kept[window]`: nobody would see it any more.
+
+        Without this, a replay that is faster than they can be published would pile them up.
+        """
+        for waiting, first in zip(self._ended, first_kept, strict=False):
+            while waiting and next(iter(waiting)) < first:
+                waiting.popitem(last=False)
 
     def not_waiting(self, panes: Keys) -> Keys:
         """Return those of `panes` that have not changed since they were taken."""

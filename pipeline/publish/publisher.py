@@ -363,9 +363,13 @@ class Publisher:
             return
         self._retained_from = self._newest
         batch = self._state.store.batch()
-        for window, oldest_end in enumerate(self._oldest_ends().values()):
-            start = first_pane_id(window, oldest_end - int(LENGTH_MS[window]) + 1)
-            batch.delete_range(PANES, first_pane_id(window, 0).to_bytes(8, "big"), start.to_bytes(8, "big"))
+        first_kept = [
+            first_pane_id(window, oldest_end - int(LENGTH_MS[window]) + 1) for window, oldest_end in enumerate(self._oldest_ends().values())
+        ]
+        for window, first in enumerate(first_kept):
+            for family in (PANES, DIRTY):
+                batch.delete_range(family, first_pane_id(window, 0).to_bytes(8, "big"), first.to_bytes(8, "big"))
+        self._agenda.forget(first_kept)
         self._state.store.write(batch)
         self._writes.append(self._database.forget(self._oldest_ends()))
 

@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import orjson
 import pyarrow.parquet
 import pytest
 
+from pipeline.panes import WINDOWS, pane_window
 from pipeline.publish.database import MetricsDatabase
 from pipeline.settings import Limits
 from schemas.errors import TowerError
@@ -229,3 +231,25 @@ def test_hours_and_weeks_that_wait_for_their_second_are_published_by_a_run_that_
     assert told() == {"10s": 2, "1m": 2, "1h": 1, "1d": 1, "7d": 1}
     desk.publisher.close(drain=False)
     assert set(told().values()) == {2}
+
+
+def test_what_passes_its_retention_while_it_waits_to_be_published_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.publish.publisher._ENDED_BUDGET_S", -1.0)
+    monkeypatch.setattr("pipeline.publish.publisher._ENDED_PANES_AT_ONCE", 1)
+    shard, desk = OneShard(tmp_path / "shard"), OnePublisher(tmp_path / "home", monkeypatch)
+    state, agenda = desk.publisher._state, desk.publisher._agenda
+    old = [prediction(prediction_id=f"old-{number}", created_at=NOW - 12 * HOUR + number * 10_000) for number in range(100)]
+    shard.played(PREDICTIONS, *old)
+    desk.publisher.take(*shard.first())
+    for _ in range(3):
+        desk.publisher.flush()
+    assert len(state.dirty()) > 200  # a hundred windows of ten seconds of two scopes, and longer ones
+    shard.played(PREDICTIONS, served("now", 0))
+    desk.publisher.take(shard.updates[-1])
+    for _ in range(3):
+        desk.publisher.flush()
+    kept = set(state.dirty().tolist())
+    assert not {pane for pane in kept if WINDOWS[pane_window(np.array([pane], np.uint64))[0]] == "10s"}
+    assert not agenda._ended[0]
+    assert agenda._ended[1]
+    desk.close()
