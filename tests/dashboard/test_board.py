@@ -178,3 +178,28 @@ def test_tiles_are_made_anew_only_for_models_that_changed() -> None:
     before = board.of("churn")
     board.refresh()
     assert all(one is other for one, other in zip(before, board.of("churn"), strict=True))
+
+
+def test_beside_its_number_a_tile_says_what_it_is_of() -> None:
+    labels = {("7d", "", "f1_score_rolling_7d"): points("7d", [0.8] * 4), ("7d", "", "label_coverage"): points("7d", [0.031] * 4)}
+    assert tile(Category.PERFORMANCE, labels).beside == "3.1\u202f% labelled"
+    traffic = {
+        P99: points("10s", [100.0] * 4),
+        ("10s", "", "throughput_per_s"): points("10s", [118.0] * 4),
+        ("10s", "", "error_rate"): points("10s", [0.0034] * 4),
+    }
+    assert tile(Category.OPERATIONAL, traffic).beside == "118\u202f/s \u00b7 0.34\u202f% errors"
+    nulls = {
+        ("10s", f"feature={name}" if name else "", "input_null_percentage"): points("10s", [value] * 4)
+        for name, value in (("", 1.0), ("age", 0.5), ("plan", 1.5))
+    }
+    assert tile(Category.DATA_QUALITY, nulls).beside == "most in plan: 1.5\u202f%"
+    business = {("7d", "variant=b", "conversion_rate_uplift"): points("7d", [0.01] * 4), ("1h", "", "revenue"): points("1h", [4321.0] * 4)}
+    assert tile(Category.BUSINESS, business).beside == "revenue 4,321 an hour"
+
+
+def test_beside_a_feature_with_too_many_nulls_stands_the_share_over_all() -> None:
+    key = ("10s", "feature=age", "input_null_percentage")
+    series = {key: points("10s", [2.0, 60.0, 60.0, 60.0]), ("10s", "", "input_null_percentage"): points("10s", [12.0] * 4)}
+    shown = tile(Category.DATA_QUALITY, series)
+    assert (shown.state, shown.label, shown.beside) == ("critical", "Null inputs \u00b7 age", "12.0\u202f% over all features")
