@@ -24,7 +24,7 @@ from multiprocessing import get_context
 import numpy as np
 
 from benchmarks.dashboard.client import Told, Viewer
-from benchmarks.dashboard.served import Dashboard, Updates, dashboard_of, models
+from benchmarks.dashboard.served import Dashboard, Updates, dashboard_of, models, whole_models
 from benchmarks.home import say
 
 MODELS = 20
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     shown = models(MODELS)
     with (
-        dashboard_of(shown, all_scopes=False) as (home, dashboard),
+        dashboard_of(shown, whole_models) as (home, dashboard),
         Updates(home, shown, EVERY_S),
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
     ):

@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,17 @@ from confluent_kafka import Producer
 from benchmarks.dashboard.sample import SampleModel, current, history, key_of, write_lake
 from benchmarks.home import PATIENCE_S, Home, home_with_kafka, say, stop
 from schemas.kafka import producer_config
+from schemas.metrics import MetricsMessage
 from schemas.topics import METRICS
 
 _LAKE_BEHIND_MS = 60_000
 _SETTLED_S = 3.0
+Past = Callable[[Sequence[SampleModel], int], Iterable[MetricsMessage]]
+
+
+def whole_models(shown: Sequence[SampleModel], now_ms: int) -> Iterable[MetricsMessage]:
+    """Return seven days of models, of all versions and segments together."""
+    return history(shown, now_ms, all_scopes=False)
 
 
 def models(count: int, *, versions: int = 3, segments: int = 10) -> list[SampleModel]:
@@ -67,15 +74,15 @@ class Dashboard:
 
 
 @contextmanager
-def dashboard_of(shown: Sequence[SampleModel], *, all_scopes: bool = True) -> Iterator[tuple[Home, Dashboard]]:
-    """Run a dashboard on the history of models; it has read all of it."""
+def dashboard_of(shown: Sequence[SampleModel], past: Past = history) -> Iterator[tuple[Home, Dashboard]]:
+    """Run a dashboard on the history of models, which `past` makes of them up to a time; it has read all of it."""
     with (
         tempfile.TemporaryDirectory(prefix="tower-dashboard-") as folder,
         home_with_kafka(Path(folder), {}, retention_bytes=1 << 30) as home,
     ):
-        say("writing seven days of history ...")
+        say("writing history ...")
         now = _now_ms()
-        write_lake(home.folder, list(history(shown, now - _LAKE_BEHIND_MS, all_scopes=all_scopes)), offset=0)
+        write_lake(home.folder, list(past(shown, now - _LAKE_BEHIND_MS)), offset=0)
         with running(home) as dashboard:
             yield home, dashboard
 

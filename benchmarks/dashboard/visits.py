@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from tornado.httpclient import AsyncHTTPClient
 
 from benchmarks.dashboard.client import Viewer
-from benchmarks.dashboard.served import Dashboard, Updates, dashboard_of, models
+from benchmarks.dashboard.served import Dashboard, Updates, dashboard_of, models, whole_models
 from benchmarks.home import say
 
 MODELS = 5
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown = models(MODELS)
     names = [model.name for model in shown]
     rss = []
-    with dashboard_of(shown, all_scopes=False) as (home, dashboard), Updates(home, shown, EVERY_S):
+    with dashboard_of(shown, whole_models) as (home, dashboard), Updates(home, shown, EVERY_S):
         begun = time.monotonic()
         for part in range(PARTS):
             numbers = range(part * options.visits // PARTS, (part + 1) * options.visits // PARTS)
