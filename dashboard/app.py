@@ -20,6 +20,8 @@ from dashboard.access.routes import login_routes
 from dashboard.access.safety import require_safe
 from dashboard.access.settings import AccessSettings
 from dashboard.board import Board
+from dashboard.explore.handler import QueryHandler
+from dashboard.explore.queries import Queries
 from dashboard.feed import Feed, FeedStatus
 from dashboard.health import HealthHandler
 from dashboard.history_loader import HistoryLoader
@@ -74,6 +76,7 @@ class Dashboard:
             now_ms=_now_ms,
         )
 
+        self.queries = Queries(home=home, settings=settings)
         self.watch = Watch(home=home, kafka=kafka, feed=self.feed_status, now_ms=_now_ms)
 
     def start(self) -> None:
@@ -86,6 +89,7 @@ class Dashboard:
         """End all threads."""
         self.watch.stop()
         self._feed.stop()
+        self.queries.close()
         self.loader.close()
 
     def feed_status(self) -> FeedStatus:
@@ -157,6 +161,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
                 *login_routes(
                     doors, folder=ASSETS, assets=assets, title=settings.title, ended=lambda: end_connections(server._tornado, doors)
                 ),
+                ("/query", QueryHandler, {"queries": dashboard.queries}),
             ],
             use_index=False,
             sign_sessions=True,

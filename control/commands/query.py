@@ -22,8 +22,8 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     """Print the rows; an empty lake gives none, and a hint."""
     home = call.config().home
     # Imported when it is needed: DuckDB takes longer to load than the rest of the command line.
-    from control.query.formats import WRITERS
-    from control.query.lake import run_query
+    from query.formats import WRITERS
+    from query.lake import run_query
     from schemas.lake import metrics_folder
 
     WRITERS[options.format](run_query(home, options.sql), sys.stdout)

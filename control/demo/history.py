@@ -42,7 +42,7 @@ def wanted_history(home: Path, now_ms: int, seed: int) -> History | None:
 def published_days(home: Path) -> dict[tuple[str, int], int]:
     """Return how many predictions of each (model, day's start in epoch ms) an earlier run of the pipeline has exported."""
     # Imported when it is needed: every command loads this module, and DuckDB takes long.
-    from control.query.lake import run_query
+    from query.lake import run_query
 
     names = ", ".join(f"'{name}'" for name in COUNTED)
     result = run_query(

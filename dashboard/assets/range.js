@@ -4,8 +4,8 @@ import { find } from "./shell.js";
 import { onZone, span, toInput, fromInput } from "./time.js";
 
 const HOUR = 3_600_000, DAY = 24 * HOUR, LEAST = 60_000;
-const SPANS = { "3h": 3 * HOUR, "12h": 12 * HOUR, "24h": DAY, "3d": 3 * DAY, "7d": 7 * DAY };
-const NAMES = { "3h": "3 hours", "12h": "12 hours", "24h": "24 hours", "3d": "3 days", "7d": "7 days" };
+const SPANS = { "3h": 3 * HOUR, "12h": 12 * HOUR, "24h": DAY, "3d": 3 * DAY, "7d": 7 * DAY, "30d": 30 * DAY, "1y": 366 * DAY };
+const NAMES = { "3h": "3 hours", "12h": "12 hours", "24h": "24 hours", "3d": "3 days", "7d": "7 days", "30d": "30 days", "1y": "1 year" };
 
 const written = (ms) => new Date(ms).toISOString().slice(0, 19) + "Z";
 const read = (text) => (Number.isNaN(Date.parse(text ?? "")) ? null : Date.parse(text));
@@ -21,11 +21,11 @@ export class TimeRange {
     this.preset = address.get("range") in SPANS ? address.get("range") : "24h";
     this.pausedAt = read(address.get("paused"));
     find("range").addEventListener("change", (event) => (event.target.value === "custom" ? this.fix(this.at()) : this.pick(event.target.value)));
-    find("pause").addEventListener("click", () => this.pause());
-    find("live").addEventListener("click", () => this.live());
+    find("pause")?.addEventListener("click", () => this.pause());
+    find("live")?.addEventListener("click", () => this.live());
     for (const id of ["from", "to"]) find(id).addEventListener("change", () => this.typed());
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+      if (!find("pause") || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
       if (event.key === "p") this.pause();
       if (event.key === "l") this.live();
     });
@@ -95,6 +95,7 @@ export class TimeRange {
       find("from").value = toInput(this.fixed.start);
       find("to").value = toInput(this.fixed.end);
     }
+    if (!find("pause")) return;
     find("pause").setAttribute("aria-pressed", String(this.paused));
     find("pause").textContent = this.paused ? "Paused" : "Pause";
     find("live").hidden = !this.paused && !this.fixed;

@@ -68,6 +68,9 @@ export function span(start, end) {
   return day(start) === day(end) ? `${one} to ${clock(end)}` : `${one} to ${day(end)}, ${clock(end)}`;
 }
 
+// As one writes it in a table: 2026-11-27 12:04:30, and no seconds where there are none.
+export const stamp = (ms) => new Date(ms + offset(ms)).toISOString().slice(0, ms % 60_000 ? 19 : 16).replace("T", " ");
+
 // What an input of the type datetime-local has for a time, in the zone that was picked, and back.
 export const toInput = (ms) => new Date(ms + offset(ms)).toISOString().slice(0, 16);
 export function fromInput(text) {

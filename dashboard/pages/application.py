@@ -16,6 +16,7 @@ from panel.io.handlers import FunctionHandler
 from tornado.httputil import HTTPServerRequest
 
 from dashboard.access.access import Access
+from dashboard.pages.explore import ExplorePage, explore_variables
 from dashboard.pages.fleet import FleetPage
 from dashboard.pages.health import HealthPage
 from dashboard.pages.model import ModelPage
@@ -34,7 +35,7 @@ def assets_route() -> str:
 
 
 class PageApplication(Application):
-    """Makes the page that the address names: `?page=health`, `?model=...`, or else the fleet's."""
+    """Makes the page that the address names: `?page=explore`, `?page=health`, `?model=...`, or else the fleet's."""
 
     def __init__(self, services: Services, access: Access, *, assets: str, plots: str) -> None:
         super().__init__(FunctionHandler(self._fill))  # type: ignore[no-untyped-call]
@@ -55,7 +56,11 @@ class PageApplication(Application):
         scope = _scope(doc.session_context)
         # Told by the page itself, in its own words.
         doc.config.update(reconnect_session=False, notify_connection_status=False, notifications=None)
-        if scope is None and _argument(doc.session_context, "page") == "health":
+        page = _argument(doc.session_context, "page")
+        if page == "explore":
+            ExplorePage(doc, self._services, scope.model if scope else None)
+            self._dress(doc, "explore", explore_variables(self._services))
+        elif scope is None and page == "health":
             HealthPage(doc, self._services)
             self._dress(doc, "health", {})
         elif scope is None:

@@ -9,6 +9,7 @@ from bokeh.core.properties import String
 from bokeh.model import DataModel
 
 from dashboard.board import Board
+from dashboard.explore.queries import Queries
 from dashboard.feed import FeedStatus
 from dashboard.history_loader import HistoryLoader
 from dashboard.settings import DashboardSettings
@@ -46,6 +47,7 @@ class Services(Protocol):
     viewers: Viewers
     loader: HistoryLoader
     watch: Watch
+    queries: Queries
 
     def feed_status(self) -> FeedStatus:
         """Return how the feed is."""

@@ -115,7 +115,7 @@ def test_nothing_runs_as_root_and_all_that_it_needs_is_copied(compose: dict[str,
     assert instruction("USER") == ["tower"]
     assert DOCKERFILE.index("\nUSER ") > DOCKERFILE.rindex("\nRUN ")
     copied = {line.split()[0] for line in instruction("COPY") if not line.startswith("--from")}
-    assert copied == {"requirements.txt", "schemas", "pipeline", "dashboard", "loadgen", "control"}
+    assert copied == {"requirements.txt", "schemas", "pipeline", "dashboard", "loadgen", "control", "query"}
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert copied == allowed
     for name in copied:

@@ -14,9 +14,9 @@ import duckdb
 import psutil
 import pytest
 
-from control.query import lake
-from control.query.formats import WRITERS
-from control.query.lake import Result, run_query
+from query import lake
+from query.formats import WRITERS
+from query.lake import Result, run_query
 from schemas.errors import ConfigurationError, TowerError
 from schemas.lake import WIDE_COLUMNS, metrics_folder
 from tests.control.command_line import start_tower, tower

@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
     "schemas": set(),
     "pipeline": {"schemas"},
-    "dashboard": {"schemas"},
+    "query": {"schemas"},
+    "dashboard": {"schemas", "query"},
     "loadgen": {"schemas"},
-    "control": {"schemas", "pipeline", "dashboard", "loadgen"},
+    "control": {"schemas", "query", "pipeline", "dashboard", "loadgen"},
 }
 # Split, so that this file does not name them itself.
 ONE_MACHINE = re.compile(

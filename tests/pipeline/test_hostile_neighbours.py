@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from control.query.lake import run_query
+from query.lake import run_query
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, batch, encoded, outcome, prediction, reader
 from tests.pipeline.publishing import OnePublisher

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from control.query.formats import WRITERS
-from control.query.lake import run_query
 from pipeline.metrics.naming import class_name
+from query.formats import WRITERS
+from query.lake import run_query
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, outcome, prediction
 from tests.pipeline.publishing import OnePublisher

@@ -33,7 +33,7 @@ def refuse_unless_reading(sql: str) -> None:
         statements = connection.extract_statements(sql)
         if len(statements) != 1:
             raise ConfigurationError(
-                f"expected one SQL statement, got {len(statements)}", 'write one: ./tower query "SELECT * FROM metrics LIMIT 5"'
+                f"expected one SQL statement, got {len(statements)}", "write one, such as SELECT * FROM metrics LIMIT 5"
             )
         kind = statements[0].type
         if kind not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI):

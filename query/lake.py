@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from control.query.reading import refuse_unless_reading
+from query.reading import refuse_unless_reading
 from schemas.errors import TowerError
 from schemas.lake import as_pattern, metrics_folder, metrics_view_sql, quoted
 
@@ -48,9 +48,9 @@ def run_query(home: Path, sql: str) -> Result:
             return _run_once(home, sql)
         except duckdb.IOException as error:
             if attempt == _TRIES:
-                raise TowerError(f"the lake cannot be read: {_one_line(error)}", "try again; if it stays so, see ./tower doctor") from error
+                raise TowerError(f"the lake cannot be read: {one_line(error)}", "try again; if it stays so, see ./tower doctor") from error
         except duckdb.Error as error:
-            raise _explained(error) from error
+            raise explained(error) from error
         except RuntimeError as error:
             raise _interruption(error) from error
         except OSError as error:
@@ -105,7 +105,7 @@ def _batches(cursor: duckdb.DuckDBPyConnection, first: list[tuple[object, ...]])
             yield batch
             batch = cursor.fetchmany(_BATCH_ROWS)
     except duckdb.Error as error:
-        raise TowerError(f"the result ended early: {_one_line(error)}", "run the query again") from error
+        raise TowerError(f"the result ended early: {one_line(error)}", "run the query again") from error
     except RuntimeError as error:
         raise _interruption(error) from error
 
@@ -115,13 +115,14 @@ def _interruption(error: RuntimeError) -> BaseException:
     return KeyboardInterrupt() if "interrupted" in str(error).lower() else error
 
 
-def _explained(error: duckdb.Error) -> TowerError:
+def explained(error: duckdb.Error) -> TowerError:
+    """Return what DuckDB says in one line, and how to mend it."""
     text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return TowerError(_one_line(error), "ask for fewer rows at a time")
+        return TowerError(one_line(error), "ask for fewer rows at a time")
     missing = re.search(r"Table with name (\w+) does not exist", text)
     if missing is None:
-        return TowerError(_one_line(error), "correct the SQL")
+        return TowerError(one_line(error), "correct the SQL")
     name = missing[1].lower()
     if name in LATER_VIEWS:
         what = f"there is no view {name} yet: it comes with {LATER_VIEWS[name]}, a part that is not there"
@@ -129,7 +130,7 @@ def _explained(error: duckdb.Error) -> TowerError:
     return TowerError(f"there is no table {missing[1]}", f"the views are: {', '.join(VIEWS)}")
 
 
-def _one_line(error: duckdb.Error) -> str:
+def one_line(error: Exception) -> str:
     """Return what DuckDB says without its picture of the line: the message, and the candidates that it offers."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith("LINE ") and set(line) - set("^ ")]

@@ -11,11 +11,13 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import TextIO
 
-from control.query.lake import Result
+from query.lake import Result
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "NUMBER")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a formula begins with, to one spreadsheet or another (OWASP, "CSV Injection")."""
+_EXACT = 2**53
+"""Beyond it whole numbers are not exact as float64, which all numbers of JavaScript are."""
 
 
 def write_table(result: Result, out: TextIO) -> None:
@@ -61,7 +63,7 @@ def write_json(result: Result, out: TextIO) -> None:
     """Write an array of objects, one a line. Times are RFC 3339 in UTC; NaN and infinities, which JSON lacks, are null."""
     out.write("[")
     separator = "\n"
-    names = _distinct(result.columns)
+    names = distinct(result.columns)
     for batch in result.batches:
         for row in batch:
             named = {name: _plain(value) for name, value in zip(names, row, strict=True)}
@@ -70,7 +72,7 @@ def write_json(result: Result, out: TextIO) -> None:
     out.write("\n]\n" if separator == ",\n" else "]\n")
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
     """Return the names with those that are there already numbered: an object has each once."""
     seen: list[str] = []
     for name in names:
@@ -93,6 +95,22 @@ def write_csv(result: Result, out: TextIO) -> None:
     writer.writerow([_no_formula(name) for name in result.columns])
     for batch in result.batches:
         writer.writerows([_field(value) for value in row] for row in batch)
+
+
+def write_page(result: Result, out: TextIO) -> None:
+    """Write one object for a page: `columns` as pairs of name and DuckDB's type, and `rows` as lists of what JSON has.
+
+    Whole numbers that a browser's numbers do not hold are text.
+    """
+    columns = json.dumps([list(pair) for pair in zip(result.columns, result.types, strict=True)], ensure_ascii=False)
+    out.write(f'{{"columns": {columns}, "rows": [')
+    separator = ""
+    for batch in result.batches:
+        for row in batch:
+            cells = [str(value) if isinstance(value, int) and abs(value) > _EXACT else _plain(value) for value in row]
+            out.write(separator + json.dumps(cells, ensure_ascii=False, allow_nan=False))
+            separator = ","
+    out.write("]}")
 
 
 def _field(value: object) -> object:

@@ -1,1 +1,0 @@
-"""`tower query`: SQL over what the pipeline has exported, and its formats."""

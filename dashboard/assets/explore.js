@@ -1,0 +1,218 @@
+// The Explore page: what is picked becomes SQL, which the server runs in a sandbox; and SQL that was written by hand.
+import { TimeRange } from "./range.js";
+import { ResultChart, linesOf } from "./resultchart.js";
+import { RowGrid } from "./rowgrid.js";
+import { categoryName } from "./tile.js";
+import { element, find, setFreshness, setText, start } from "./shell.js";
+import { layouts, sqlOf } from "./sqlbuilder.js";
+import { onZone } from "./time.js";
+
+const metrics = JSON.parse(find("metrics").textContent), limits = JSON.parse(find("query").textContent);
+const styleOf = Object.fromEntries(metrics.map((each) => [each.name, each.style]));
+const DEFAULTS = { model: "", metric: "latency_p99_ms", window: "1h", version: "*", segment: "*", dimension: "", layout: "" };
+const count = (value) => value.toLocaleString("en-US");
+const address = new URLSearchParams(location.search);
+const choice = Object.fromEntries(Object.entries(DEFAULTS).map(([name, usual]) => [name, address.get(name) ?? usual]));
+let written = address.get("sql"), facts = {}, asked = null, shown = null;
+
+const grid = new RowGrid(find("grid"));
+const chart = new ResultChart(find("plot"), find("legend"), find("chart-note"));
+
+// Keeps what is picked in the list, also while the server has not told its name yet.
+function options(id, pairs, value) {
+  const all = pairs.some(([each]) => each === value) ? pairs : [...pairs, [value, value]];
+  const select = find(id);
+  if (select.dataset.options !== JSON.stringify(all)) {
+    select.dataset.options = JSON.stringify(all);
+    select.replaceChildren(...all.map(([each, label]) => {
+      const option = element("option", "", label);
+      option.value = each;
+      return option;
+    }));
+  }
+  select.value = value;
+}
+
+const named = (names) => names.map((name) => [name, name]);
+
+function fillPickers() {
+  const prefixes = [...new Set((facts.segments ?? []).map((each) => each.split("=")[0]))];
+  options("model", [["", "Each"], ...named(facts.models ?? [])], choice.model);
+  options("version", [["*", "All together"], ["", "Each"], ...named(facts.versions ?? [])], choice.version);
+  options("segment", [["*", "All together"], ["", "Each"], ...prefixes.map((each) => [each, `Each ${each}`]), ...named(facts.segments ?? [])], choice.segment);
+  options("dimension", [["", "Whole"], ["*", "Each feature, class, variant"], ...named(facts.dimensions ?? [])], choice.dimension);
+  const known = layouts(choice);
+  if (!known.some(([each]) => each === choice.layout)) choice.layout = "";
+  options("layout", known, choice.layout);
+  find("window").value = choice.window;
+  find("metric").value = choice.metric;
+}
+
+function fillMetrics() {
+  const groups = new Map();
+  for (const { name, category, meaning } of metrics) {
+    if (!groups.has(category)) groups.set(category, element("optgroup"));
+    groups.get(category).label = categoryName(category);
+    const option = element("option", "", name);
+    option.title = meaning;
+    groups.get(category).append(option);
+  }
+  find("metric").replaceChildren(...groups.values());
+}
+
+function remember(range) {
+  const parts = Object.entries(choice).filter(([name, value]) => name === "model" || value !== DEFAULTS[name]);
+  const query = written !== null ? { page: "explore", sql: written } : { page: "explore", ...Object.fromEntries(parts), ...range.query() };
+  history.replaceState(null, "", "?" + new URLSearchParams(query));
+}
+
+// The style of each column: of a metric's values where the statement asks for one metric.
+function stylesOf(sql, columns) {
+  const asked = [...new Set([...sql.matchAll(/\bmetric = '(\w+)'/g)].map((found) => found[1]))];
+  const style = asked.length === 1 ? styleOf[asked[0]] : undefined;
+  const pivoted = /^\s*PIVOT\b/i.test(sql);
+  return columns.map(([name, type]) => (["value", "low", "high"].includes(name) || (pivoted && type === "DOUBLE") ? style : undefined));
+}
+
+function fileAddress(sql, format) {
+  return "query?" + new URLSearchParams({ key: limits.key, format, sql });
+}
+
+function say(text, state) {
+  setText(find("status"), text);
+  find("cancel").hidden = state !== "running";
+  document.documentElement.dataset.loading = state === "running" ? "yes" : "no";
+  find("result-title").closest(".result").dataset.state = state;
+}
+
+function fail(text) {
+  find("error").hidden = false;
+  setText(find("error"), text);
+  for (const id of ["chart", "grid", "nothing", "csv", "parquet"]) find(id).hidden = true;
+  shown = null;
+  say("", "failed");
+}
+
+function show(sql, { rows, more, seconds }, table) {
+  const styles = stylesOf(sql, table.columns), time = `${seconds.toFixed(seconds < 10 ? 2 : 0)}\u202fs`;
+  shown = { sql, table, styles };
+  find("error").hidden = true;
+  find("nothing").hidden = rows > 0;
+  draw();
+  for (const format of ["csv", "parquet"]) {
+    find(format).hidden = false;
+    find(format).href = fileAddress(sql, format);
+    find(format).title = `Download up to ${count(limits.fileRows)} rows`;
+  }
+  say(more ? `First ${count(rows)} rows of more, in ${time}. A file has up to ${count(limits.fileRows)}.` : `${count(rows)} ${rows === 1 ? "row" : "rows"} in ${time}`, "done");
+}
+
+function draw() {
+  if (!shown) return;
+  const { table, styles } = shown, lines = linesOf(table.columns, table.rows, styles);
+  find("chart").hidden = lines === null;
+  chart.show(lines);
+  grid.show(table.columns, table.rows, styles);
+}
+
+// Each answer is lines of JSON: that it waits or runs, and in the end an error or the rows.
+async function run(sql) {
+  asked?.abort();
+  const mine = (asked = new AbortController()), began = Date.now();
+  let state = "Asking";
+  const tell = () => say(`${state}\u2026 ${Math.floor((Date.now() - began) / 1000)}\u202fs`, "running");
+  const clock = setInterval(tell, 1000);
+  tell();
+  try {
+    const answer = await fetch(fileAddress(sql, "page"), { signal: mine.signal, cache: "no-store" });
+    if (!answer.ok) return fail(answer.statusText || `The server answered ${answer.status}.`);
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "", head = null;
+    for (;;) {
+      const { done, value } = await reader.read();
+      rest += value ?? "";
+      for (let end; !head && (end = rest.indexOf("\n")) >= 0; rest = rest.slice(end + 1)) {
+        const line = JSON.parse(rest.slice(0, end));
+        if ("before" in line) state = `Waiting for ${line.before} other ${line.before === 1 ? "query" : "queries"}`;
+        else if ("running" in line) state = "Running";
+        else head = line;
+        tell();
+      }
+      if (done) break;
+    }
+    if (mine.signal.aborted) return;
+    const last = rest ? JSON.parse(rest) : { error: "The server ended before the rows came." };
+    if (head) show(sql, head, last);
+    else fail(last.error);
+  } catch (error) {
+    if (mine === asked) {
+      if (mine.signal.aborted) say("Cancelled", "cancelled");
+      else fail("The dashboard cannot be reached.");
+    }
+  } finally {
+    clearInterval(clock);
+  }
+}
+
+async function copy() {
+  const area = find("sql");
+  try {
+    await navigator.clipboard.writeText(area.value);
+  } catch {
+    area.select();  // without https there is no clipboard to write to
+    document.execCommand("copy");
+  }
+  setText(find("copy"), "Copied");
+  setTimeout(() => setText(find("copy"), "Copy"), 1500);
+}
+
+start((doc) => {
+  const state = doc.get_model_by_name("state");
+  const told = () => {
+    facts = JSON.parse(state.facts);
+    setFreshness(facts.newest, facts.feed);
+    fillPickers();
+  };
+  fillMetrics();
+  told();
+  if (!choice.model && !address.has("model") && facts.models.length) choice.model = facts.models[0];
+  const pick = () => {
+    written = null;
+    again();
+  };
+  const range = new TimeRange(() => facts.newest, pick);
+  if (choice.model !== facts.model) state.choice = JSON.stringify({ model: choice.model });
+  function again() {
+    fillPickers();
+    find("rebuild").hidden = written === null;
+    setText(find("sql-note"), written === null ? "Made of the choices above; edit it as you like." : "Written by hand; the choices above do not count.");
+    find("builder").classList.toggle("idle", written !== null);
+    find("sql").value = written ?? sqlOf(choice, range.at());
+    remember(range);
+    run(find("sql").value);
+  }
+  for (const name of Object.keys(DEFAULTS)) {
+    find(name).addEventListener("change", (event) => {
+      choice[name] = event.target.value;
+      if (name === "model") {
+        Object.assign(choice, { version: "*", segment: "*", dimension: "" });
+        state.choice = JSON.stringify({ model: choice.model });
+      }
+      pick();
+    });
+  }
+  find("sql").addEventListener("input", () => {
+    written = find("sql").value;
+    find("rebuild").hidden = false;
+  });
+  find("sql").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) again();
+  });
+  find("run").addEventListener("click", () => again());
+  find("rebuild").addEventListener("click", pick);
+  find("copy").addEventListener("click", copy);
+  find("cancel").addEventListener("click", () => asked?.abort());
+  state.connect(state.properties.facts.change, told);
+  onZone(draw);
+  again();
+});

@@ -1,0 +1,83 @@
+"""The Explore page: what can be picked; the rows come from `/query`."""
+
+from __future__ import annotations
+
+import msgspec
+from bokeh.document import Document
+
+from dashboard.format import style_of
+from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
+from schemas.metrics import METRICS, WINDOW_LENGTH_MS
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The model that the browser picked."""
+
+    model: str = ""
+
+
+class ExploreFacts(msgspec.Struct, frozen=True):
+    """What the browser is told: all models, and of the picked one its versions, segments and dimensions; `newest` in epoch ms."""
+
+    feed: FeedFacts
+    newest: int
+    models: list[str]
+    model: str
+    versions: list[str]
+    segments: list[str]
+    dimensions: list[str]
+
+
+class ExplorePage:
+    """Keeps one browser's lists of names current."""
+
+    def __init__(self, doc: Document, services: Services, model: str | None) -> None:
+        self._services = services
+        self._model = model or ""
+        self._state = PageState(name="state")
+        self.pull()
+        doc.add_root(self._state)
+        doc.title = f"Explore \u00b7 {services.settings.title}"
+        self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
+        services.queries.prepare()
+        services.viewers.add(doc, self.pull, self.close)
+
+    def close(self) -> None:
+        """The browser has gone; nothing is held for an Explore page."""
+
+    def pull(self) -> None:
+        """Bring the facts up to date."""
+        store = self._services.store
+        models = store.models()
+        newest = max((newest for newest, _ in models.values()), default=0)
+        versions, segments = store.names(self._model)
+        dimensions = sorted({dimension for _, dimension, _ in store.fleet(self._model) if dimension})
+        facts = ExploreFacts(feed_facts(self._services), newest, sorted(models), self._model, versions, segments, dimensions)
+        self._state.tell(facts)
+
+    def _choose(self, text: str) -> None:
+        try:
+            self._model = msgspec.json.decode(text, type=Choice).model
+        except msgspec.DecodeError:
+            # Only a tampered page sends anything else; it keeps what it shows.
+            return
+        self.pull()
+
+
+def explore_variables(services: Services) -> dict[str, object]:
+    """Return what the page's template is filled with."""
+    settings = services.settings
+    metrics = [
+        {"name": each.name, "category": each.category.value, "meaning": each.meaning, "style": style_of(each.name)}
+        for each in METRICS.values()
+    ]
+    return {
+        "metrics": metrics,
+        "windows": list(WINDOW_LENGTH_MS),
+        "query": {
+            "key": services.queries.key,
+            "rows": settings.query_rows,
+            "fileRows": settings.download_rows,
+            "seconds": settings.query_time_limit_ms // 1000,
+        },
+    }
