@@ -20,6 +20,7 @@ from dashboard.access.routes import login_routes
 from dashboard.access.safety import require_safe
 from dashboard.access.settings import AccessSettings
 from dashboard.board import Board
+from dashboard.compare.reader import Reader
 from dashboard.explore.handler import QueryHandler
 from dashboard.explore.queries import Queries
 from dashboard.feed import Feed, FeedStatus
@@ -76,6 +77,7 @@ class Dashboard:
             now_ms=_now_ms,
         )
 
+        self.comparisons = Reader(home)
         self.queries = Queries(home=home, settings=settings)
         self.watch = Watch(home=home, kafka=kafka, feed=self.feed_status, now_ms=_now_ms)
 
@@ -90,6 +92,7 @@ class Dashboard:
         self.watch.stop()
         self._feed.stop()
         self.queries.close()
+        self.comparisons.close()
         self.loader.close()
 
     def feed_status(self) -> FeedStatus:

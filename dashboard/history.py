@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,18 +75,32 @@ class History:
         where = "model = $model AND model_version = $version AND segment = $segment"
         return self._messages(where, {**scope._asdict(), "metrics": sorted(retention.LINE_METRICS)}, _DETAIL_ROWS, retention.DETAIL_SPAN_MS)
 
+    def windows(self, scope: Scope, ranges: Iterable[tuple[str, int, int]]) -> list[MetricsMessage]:
+        """Return the windows of a scope that are among (window, first start, last start exclusive), in epoch ms, with all their rows."""
+        values: dict[str, object] = {**scope._asdict()}
+        among = []
+        for index, (window, first, last) in enumerate(ranges):
+            values |= {f"window_{index}": window, f"first_{index}": first, f"last_{index}": last}
+            starts = f"window_start >= make_timestamptz($first_{index} * 1000) AND window_start < make_timestamptz($last_{index} * 1000)"
+            among.append(f'("window" = $window_{index} AND {starts})')
+        where = f"model = $model AND model_version = $version AND segment = $segment AND ({' OR '.join(among)})"
+        return self._read(where, "rows", values)
+
     def _messages(self, where: str, names: Mapping[str, object], rows: str, spans: Mapping[str, int]) -> list[MetricsMessage]:
         newest = read_manifest(self.home).newest_event_time
         since = " OR ".join(f"(\"window\" = '{window}' AND window_start >= make_timestamptz(${_key(window)} * 1000))" for window in spans)
         # A rolling window starts its own length before it ends, so its start is that much older.
         starts = {_key(window): newest - span - (retention.ROLLING_LENGTH_MS if window == "7d" else 0) for window, span in spans.items()}
+        return self._read(f"{where} AND ({since})", rows, {**names, **starts})
+
+    def _read(self, where: str, rows: str, values: Mapping[str, object]) -> list[MetricsMessage]:
         select = f"""
             SELECT model, model_version, segment, "window", epoch_ms(window_start), epoch_ms(window_end), status, revision,
                    epoch_ms(updated_at), {rows}
-            FROM ({{wide}}) WHERE {where} AND ({since}) ORDER BY window_start
+            FROM ({{wide}}) WHERE {where} ORDER BY window_start
         """
         # msgspec checks each row against the message's type, as it does with messages of the topic.
-        return [msgspec.convert(dict(zip(_FIELDS, row, strict=True)), MetricsMessage) for row in self._select(select, {**names, **starts})]
+        return [msgspec.convert(dict(zip(_FIELDS, row, strict=True)), MetricsMessage) for row in self._select(select, values)]
 
     def _select(self, sql: str, values: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
         """Run a SELECT over `{wide}`; a file that was replaced by a newer export meanwhile makes it start again."""

@@ -45,7 +45,7 @@ class _Open:
 
 
 class Store:
-    """Series of the fleet and of opened scopes; `version` grows with every change."""
+    """Series of the fleet and of opened scopes; `version` grows with every change, `exports` with every newer export of the lake."""
 
     def __init__(self, *, model_limit: int = 500, open_scopes: int = 32, tail_bytes: int = TAIL_BYTES) -> None:
         self._lock = threading.Lock()
@@ -57,6 +57,7 @@ class Store:
         self._tail = Tail(tail_bytes)
         self._exported: dict[int, int] = {}
         self.version = 0
+        self.exports = 0
         self.models_refused = 0
 
     def receive(self, key: bytes, value: bytes, partition: int, offset: int) -> None:
@@ -89,6 +90,7 @@ class Store:
         """Take word of a newer export; return the open scopes whose history should be read again, since the tail had a hole."""
         with self._lock:
             self._exported = dict(offsets)
+            self.exports += 1
             self._tail.exported(offsets)
             if not self._tail.complete_after(offsets):
                 return []

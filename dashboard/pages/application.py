@@ -16,6 +16,7 @@ from panel.io.handlers import FunctionHandler
 from tornado.httputil import HTTPServerRequest
 
 from dashboard.access.access import Access
+from dashboard.pages.compare import ComparePage
 from dashboard.pages.explore import ExplorePage, explore_variables
 from dashboard.pages.fleet import FleetPage
 from dashboard.pages.health import HealthPage
@@ -35,7 +36,7 @@ def assets_route() -> str:
 
 
 class PageApplication(Application):
-    """Makes the page that the address names: `?page=explore`, `?page=health`, `?model=...`, or else the fleet's."""
+    """Makes the page that the address names: `?page=compare`, `explore` or `health`, `?model=...`, or else the fleet's."""
 
     def __init__(self, services: Services, access: Access, *, assets: str, plots: str) -> None:
         super().__init__(FunctionHandler(self._fill))  # type: ignore[no-untyped-call]
@@ -60,6 +61,9 @@ class PageApplication(Application):
         if page == "explore":
             ExplorePage(doc, self._services, scope.model if scope else None)
             self._dress(doc, "explore", explore_variables(self._services))
+        elif page == "compare":
+            ComparePage(doc, self._services, scope.model if scope else None)
+            self._dress(doc, "compare", {})
         elif scope is None and page == "health":
             HealthPage(doc, self._services)
             self._dress(doc, "health", {})

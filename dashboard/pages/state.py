@@ -9,6 +9,7 @@ from bokeh.core.properties import String
 from bokeh.model import DataModel
 
 from dashboard.board import Board
+from dashboard.compare.reader import Reader
 from dashboard.explore.queries import Queries
 from dashboard.feed import FeedStatus
 from dashboard.history_loader import HistoryLoader
@@ -48,6 +49,7 @@ class Services(Protocol):
     loader: HistoryLoader
     watch: Watch
     queries: Queries
+    comparisons: Reader
 
     def feed_status(self) -> FeedStatus:
         """Return how the feed is."""
