@@ -5,7 +5,7 @@ Made once for all viewers, from the store's series, whenever a model has changed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,6 +64,15 @@ class Tile:
     beside: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The limits of one number of a model."""
+
+    metric: str
+    dimension: str
+    limits: states.Limits
+
+
 class Board:
     """The newest tiles; `refresh` is for the ingestion thread, `tiles` for all."""
 
@@ -74,6 +83,7 @@ class Board:
         self._seen: dict[str, tuple[int, bool]] = {}
         self._gaps: dict[str, float] = {}
         self._tiles: dict[tuple[str, str], Tile] = {}
+        self._limits: dict[str, list[Limit]] = {}
 
     def tiles(self) -> list[Tile]:
         """Return all tiles, by model and category."""
@@ -82,6 +92,10 @@ class Board:
     def of(self, model: str) -> list[Tile]:
         """Return the tiles of one model, in the order of the categories."""
         return [tile for (name, _), tile in list(self._tiles.items()) if name == model]
+
+    def limits(self, model: str) -> list[Limit]:
+        """Return the limits that the rules judge a model's numbers by now."""
+        return self._limits.get(model, [])
 
     def refresh(self) -> None:
         """Judge again each model that has changed, or has become stale."""
@@ -93,9 +107,13 @@ class Board:
             self._seen[model] = (changed, stale)
             series = self._store.fleet(model)
             self._gaps[model] = states.usual_gap_ms(series)
+            limits: list[Limit] = []
             for category in Category:
-                tile = make_tile(model, category, series, newest, stale=stale)
+                found = states.findings(category, series)
+                limits += [Limit(each.metric, each.dimension, each.limits) for each in found if each.limits is not states.NO_LIMITS]
+                tile = make_tile(model, category, series, found, newest, stale=stale)
                 self._tiles[model, category] = _remember(self._tiles.get((model, category)), tile)
+            self._limits[model] = limits
 
 
 def _remember(earlier: Tile | None, tile: Tile) -> Tile:
@@ -105,11 +123,10 @@ def _remember(earlier: Tile | None, tile: Tile) -> Tile:
     return tile
 
 
-def make_tile(model: str, category: Category, series: Series, newest: int, *, stale: bool) -> Tile:
-    """Return the tile of one model and category; its number is the one that is worst, or else the headline."""
+def make_tile(model: str, category: Category, series: Series, found: Sequence[Finding], newest: int, *, stale: bool) -> Tile:
+    """Return the tile of one model and category; its number is the worst that the rules found, or else the headline."""
     metric, dimension, points = _headline(category, series)
     label = "RMSE, rolling 7 days" if metric == "rmse" else _LABELS.get(metric, metric)
-    found = [finding for finding in _findings(category, series) if finding is not None]
     worst = max(found, key=lambda finding: finding.grade, default=None)
     if worst is not None and (worst.grade or not len(points)):
         metric, dimension, label = worst.metric, worst.dimension, _LABELS[worst.metric]
@@ -153,7 +170,7 @@ def _headline(category: Category, series: Series) -> tuple[str, str, Points]:
         Category.BUSINESS: ("conversion_rate_uplift", "conversion_rate", "revenue"),
     }
     for metric in candidates[category]:
-        for dimension in _dimensions(series, metric) if metric == "conversion_rate_uplift" else [""]:
+        for dimension in states.dimensions(series, metric) if metric == "conversion_rate_uplift" else [""]:
             points = _series_to_show(series, metric, dimension)
             if len(points):
                 return metric, dimension, points
@@ -171,29 +188,3 @@ def _series_to_show(series: Series, metric: str, dimension: str) -> Points:
         return judged
     windows = sorted(("10s", "1m", "1h"), key=lambda window: -WINDOW_LENGTH_MS[window])
     return next((points for window in windows if len(points := series.get((window, dimension, metric), NO_POINTS))), NO_POINTS)
-
-
-def _dimensions(series: Series, metric: str) -> list[str]:
-    return sorted({dimension for _, dimension, name in series if name == metric})
-
-
-def _findings(category: Category, series: Series) -> Iterable[Finding | None]:
-    nan = float("nan")
-    if category is Category.PERFORMANCE:
-        rolling = series.get(("7d", "", "f1_score_rolling_7d"), NO_POINTS)
-        usual = float(rolling.value[-1]) if len(rolling) else nan
-        yield states.below(series, "f1_score", "", warning=usual - 0.03, critical=usual - 0.10, usual=usual, text="below the seven-day F1")
-        yield states.above(series, "rmse", "", warning=(0, 1.25), critical=(0, 1.6), text="above the day's median")
-    elif category is Category.OPERATIONAL:
-        yield states.above(series, "error_rate", "", warning=(0.02, 2), critical=(0.1, 5), text="above the day's median")
-        yield states.above(series, "latency_p99_ms", "", warning=(0, 1.5), critical=(0, 3), text="above the day's median")
-        yield states.fewer_than_yesterday(series)
-    elif category is Category.DATA_QUALITY:
-        for dimension in sorted(_dimensions(series, "input_null_percentage"), reverse=True):
-            yield states.above(series, "input_null_percentage", dimension, warning=(5, 3), critical=(20, 10), text="above the day's median")
-    else:
-        for variant in _dimensions(series, "conversion_rate_uplift"):
-            yield states.uplift_below_zero(series, variant)
-        usual = states.day_median(series, "conversion_rate")
-        limits = {"warning": 0.7 * usual, "critical": 0.5 * usual, "usual": usual}
-        yield states.below(series, "conversion_rate", "", **limits, text="below the day's median")

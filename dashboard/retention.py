@@ -35,6 +35,7 @@ FLEET_METRICS = frozenset(
 LINE_METRICS = frozenset(
     (
         "latency_p50_ms",
+        "latency_p90_ms",
         "latency_p95_ms",
         "latency_p99_ms",
         "throughput_per_s",

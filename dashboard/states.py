@@ -9,13 +9,13 @@ docs/dashboard.md tells the rules to operators: change both.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from dashboard.series import NO_POINTS, Floats, Ints, Points
-from schemas.metrics import WINDOW_LENGTH_MS
+from schemas.metrics import WINDOW_LENGTH_MS, Category
 
 Series = Mapping[tuple[str, str, str], Points]
 """The fleet's series of one model by (window, dimension, metric)."""
@@ -41,8 +41,20 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a number begins to be a warning, and to be critical; NaN where the rule has no such grade. `above` is where it is bad."""
+
+    warning: float = float("nan")
+    critical: float = float("nan")
+    above: bool = True
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found: the grade now, since when (ms), whether it may be longer (`open_start`), and the usual value (or NaN)."""
+    """What a rule found: the grade now, since when (ms), whether it may be longer (`open_start`), the usual value (or NaN), its limits."""
 
     metric: str
     dimension: str
@@ -51,6 +63,7 @@ class Finding:
     open_start: bool
     reason: str
     usual: float
+    limits: Limits = NO_LIMITS
 
 
 def judged_window(series: Series, metric: str, dimension: str = "") -> Points:
@@ -107,7 +120,9 @@ def above(series: Series, metric: str, dimension: str, *, warning: Limit, critic
         return Finding(metric, dimension, 0, int(points.times[0]), True, "", usual)
     sure = np.where(np.isnan(points.low), points.value, points.low)
     grades = (sure > limits[0]).astype(np.int64) + (sure > limits[1])
-    return _finding(metric, dimension, grades, points.times, "above its limit" if np.isnan(usual) else text, usual)
+    return _finding(
+        metric, dimension, grades, points.times, "above its limit" if np.isnan(usual) else text, usual, Limits(limits[0], limits[1])
+    )
 
 
 def below(series: Series, metric: str, dimension: str, *, warning: float, critical: float, text: str, usual: float) -> Finding | None:
@@ -119,7 +134,7 @@ def below(series: Series, metric: str, dimension: str, *, warning: float, critic
         return Finding(metric, dimension, 0, int(points.times[0]), True, "", usual)
     sure = np.where(np.isnan(points.high), points.value, points.high)
     grades = (sure < warning).astype(np.int64) + (sure < critical)
-    return _finding(metric, dimension, grades, points.times, text, usual)
+    return _finding(metric, dimension, grades, points.times, text, usual, Limits(warning, critical, above=False))
 
 
 def fewer_than_yesterday(series: Series) -> Finding | None:
@@ -130,7 +145,9 @@ def fewer_than_yesterday(series: Series) -> Finding | None:
         return None
     expected = _value_at(hours, (points.times - _DAY_MS) // _HOUR_MS * _HOUR_MS)
     grades = (points.value < 0.25 * expected).astype(np.int64)
-    return _finding("throughput_per_s", "", grades, points.times, "less than a quarter of the same hour yesterday", float(expected[-1]))
+    usual = float(expected[-1])
+    limits = Limits(0.25 * usual, above=False)
+    return _finding("throughput_per_s", "", grades, points.times, "less than a quarter of the same hour yesterday", usual, limits)
 
 
 def uplift_below_zero(series: Series, variant: str) -> Finding | None:
@@ -143,9 +160,39 @@ def uplift_below_zero(series: Series, variant: str) -> Finding | None:
     return _finding("conversion_rate_uplift", variant, grades, ends, "converts worse than control, 95 % sure", float("nan"))
 
 
-def _finding(metric: str, dimension: str, grades: Ints, times: Ints, text: str, usual: float) -> Finding:
+def findings(category: Category, series: Series) -> list[Finding]:
+    """Return what the rules of one side of a model find; a rule that has nothing to look at finds nothing."""
+    return [finding for finding in _judged(category, series) if finding is not None]
+
+
+def dimensions(series: Series, metric: str) -> list[str]:
+    """Return the dimensions that a metric has, sorted."""
+    return sorted({dimension for _, dimension, name in series if name == metric})
+
+
+def _judged(category: Category, series: Series) -> Iterator[Finding | None]:
+    if category is Category.PERFORMANCE:
+        rolling = series.get(("7d", "", "f1_score_rolling_7d"), NO_POINTS)
+        usual = float(rolling.value[-1]) if len(rolling) else float("nan")
+        yield below(series, "f1_score", "", warning=usual - 0.03, critical=usual - 0.10, usual=usual, text="below the seven-day F1")
+        yield above(series, "rmse", "", warning=(0, 1.25), critical=(0, 1.6), text="above the day's median")
+    elif category is Category.OPERATIONAL:
+        yield above(series, "error_rate", "", warning=(0.02, 2), critical=(0.1, 5), text="above the day's median")
+        yield above(series, "latency_p99_ms", "", warning=(0, 1.5), critical=(0, 3), text="above the day's median")
+        yield fewer_than_yesterday(series)
+    elif category is Category.DATA_QUALITY:
+        for dimension in reversed(dimensions(series, "input_null_percentage")):
+            yield above(series, "input_null_percentage", dimension, warning=(5, 3), critical=(20, 10), text="above the day's median")
+    else:
+        for variant in dimensions(series, "conversion_rate_uplift"):
+            yield uplift_below_zero(series, variant)
+        usual = day_median(series, "conversion_rate")
+        yield below(series, "conversion_rate", "", warning=0.7 * usual, critical=0.5 * usual, usual=usual, text="below the day's median")
+
+
+def _finding(metric: str, dimension: str, grades: Ints, times: Ints, text: str, usual: float, limits: Limits = NO_LIMITS) -> Finding:
     grade, since, open_start = hold(grades, times)
-    return Finding(metric, dimension, grade, since, open_start, text if grade else "", usual)
+    return Finding(metric, dimension, grade, since, open_start, text if grade else "", usual, limits)
 
 
 def _value_at(points: Points, times: Ints) -> Floats:

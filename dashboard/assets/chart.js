@@ -1,4 +1,6 @@
 // One chart: colours from the style sheet, the legend with values at the cursor (or the newest), and the empty state.
+import { Drawn } from "./drawn.js";
+import { Limits } from "./limits.js";
 import { text } from "./numbers.js";
 import { element, find, setText } from "./shell.js";
 import { full, zoneName } from "./time.js";
@@ -15,46 +17,56 @@ export class Chart {
     this.when = this.card.querySelector(".when");
     this.empty = this.card.querySelector(".empty");
     this.figure = plots.get(spec.name);
-    this.sources = spec.sources.map((name) => plots.get(name));
+    this.plot = this.card.querySelector(".plot");
+    this.drawn = new Drawn(plots, range, spec);
+    this.drawn.make(0);
     this.at = null;
-    this.entries = spec.lines.map((line) => {
+    this.entries = spec.lines.map((line, index) => {
       const entry = element("span", "legend-entry");
       const mark = element("span", "legend-mark");
       mark.style.background = `var(--series-${line.slot})`;
+      if (spec.fan && index) mark.classList.add("area", `area-${index}`);
       const name = element("span", "legend-name"), value = element("span", "legend-value"), band = element("span", "legend-band");
       entry.append(mark, name, value, band);
       this.legend.append(entry);
       return { line, entry, name, value, band };
     });
-    for (const source of this.sources) {
-      for (const signal of [source.properties.data.change, source.patching, source.streaming]) {
-        source.connect(signal, () => source === this.source && this.update());
-      }
-    }
-    this.resolve();
+    for (const name of spec.sources) plots.on(name, () => this.card.hidden || this.redraw());
+    this.limits = spec.judged ? new Limits(plots, spec) : null;
     this.card.addEventListener("pointerleave", () => this.hover(null));
   }
 
-  // The finest source that reaches as far as the range does.
-  get source() {
-    return this.sources.length > 1 && !this.range.byMinute ? this.sources[1] : this.sources[0];
+  // Draws anew: after the columns, the range or the limits have changed.
+  redraw() {
+    this.drawn.make(this.plot.clientWidth);
+    this.limits?.show(this.limit, this.range.at(), ...this.extent());
+    this.update();
   }
 
-  // Shows what is drawn from that source alone.
-  resolve() {
-    for (const renderer of this.figure.renderers) renderer.visible = renderer.data_source === this.source;
+  // The least and the largest of the values that are shown.
+  extent() {
+    const times = this.column("t"), { start, end } = this.range.at();
+    let least = Infinity, most = -Infinity;
+    for (const { line } of this.entries) {
+      this.column(line.key).forEach((value, index) => {
+        if (Number.isNaN(value) || times[index] < start || times[index] > end) return;
+        least = Math.min(least, value);
+        most = Math.max(most, value);
+      });
+    }
+    return [least, most];
   }
 
   column(name) {
-    const data = this.source.data;
-    return (data instanceof Map ? data.get(name) : data[name]) ?? [];
+    return this.drawn.rows[name];
   }
 
   facts(facts) {
     this.loading = facts.loading;
     this.names = facts.names;
     this.card.hidden = facts.hidden.includes(this.spec.name);
-    this.update();
+    this.limit = facts.limits.find(({ metric, dimension }) => metric === this.spec.judged && dimension === "")?.limits;
+    if (!this.card.hidden) this.redraw();
   }
 
   // `x`: the time under the cursor in this chart, null when it left, undefined when it is over another chart.
@@ -81,7 +93,7 @@ export class Chart {
       setText(band, Number.isFinite(low) && Number.isFinite(high) ? `${text(low, this.spec.style)} to ${text(high, this.spec.style)}` : "");
       if (this.at !== null && Number.isFinite(shown)) setText(this.when, full(times[index]) + (this.column("open")[index] ? ", provisional" : ""));
     }
-    if (this.at === null) setText(this.when, `${this.range.text()}, by ${this.source.name === "minute" ? "minute" : "hour"}, ${zoneName(Date.now())}`);
+    if (this.at === null) setText(this.when, `${this.range.text()}, ${this.drawn.text()}, ${zoneName(Date.now())}`);
     this.empty.hidden = any && !this.loading;
     const elsewhere = !any && this.entries.some(({ line }) => this.column(line.key).some(Number.isFinite));
     setText(this.empty, this.loading ? "Loading\u2026" : elsewhere ? "Nothing in this range." : this.spec.empty);
@@ -97,6 +109,7 @@ export class Chart {
       if (each.type === "Grid") each.setv({ grid_line_color: each.dimension === 1 ? grid : null }, { sync: false });
       if (each.type === "Span") each.setv({ line_color: axis }, { sync: false });
     }
+    this.limits?.paint();
     for (const renderer of this.figure.renderers) {
       const slot = renderer.tags?.[0];
       if (slot === undefined) continue;

@@ -55,7 +55,7 @@ start(async (doc) => {
       axis.setv({ start, end }, { sync: false });
       ours = false;
     }
-    charts.forEach((chart) => chart.resolve());
+    charts.forEach((chart) => chart.card.hidden || chart.redraw());
   };
   const range = new TimeRange(() => facts.newest, () => {
     address();
@@ -66,10 +66,7 @@ start(async (doc) => {
     const now = JSON.parse(state.facts);
     setFreshness(now.newest, now.feed);
     plots?.pause(range.paused && shown);
-    if (range.paused && shown) {
-      follow();
-      return charts.forEach((chart) => chart.update());
-    }
+    if (range.paused && shown) return follow();
     facts = now;
     shown = !facts.loading;
     plots?.pause(range.paused && shown);

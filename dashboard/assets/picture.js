@@ -1,5 +1,5 @@
 // A chart as a picture for a report: with its title, what it is of, and its legend; and a chart on the whole screen.
-import { element } from "./shell.js";
+import { element, svg } from "./shell.js";
 import { full, zoneName } from "./time.js";
 
 const HEAD = 64, PAD = 16;
@@ -8,16 +8,18 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 // Two buttons at the right of a chart's title. `about` returns what the chart is of: model, version and segment.
 export function addTools(chart, about) {
   const tools = element("span", "chart-tools");
-  const button = (text, title, act) => {
-    const made = element("button", "chart-tool", text);
+  const button = (path, title, act) => {
+    const made = element("button", "chart-tool"), icon = svg("svg", { viewBox: "0 0 16 16", class: "icon", "aria-hidden": "true" });
+    icon.append(svg("path", { d: path }));
+    made.append(icon);
     made.type = "button";
     made.title = title;
     made.setAttribute("aria-label", `${title}: ${chart.title}`);
     made.addEventListener("click", act);
     tools.append(made);
   };
-  button("Picture", "Save as a picture", () => save(chart, about()));
-  button("Enlarge", "Show on the whole screen", () => (document.fullscreenElement ? document.exitFullscreen() : chart.card.requestFullscreen()));
+  button("M8 2.5v7.5M4.8 7L8 10.2 11.2 7M2.8 13.3h10.4", "Save as a picture", () => save(chart, about()));
+  button("M9.8 2.8h3.4v3.4M6.2 13.2H2.8V9.8M13.2 2.8L9.3 6.7M2.8 13.2l3.9-3.9", "Show on the whole screen", () => (document.fullscreenElement ? document.exitFullscreen() : chart.card.requestFullscreen()));
   chart.card.querySelector("figcaption").append(tools);
   document.addEventListener("fullscreenchange", () => {
     const height = document.fullscreenElement === chart.card ? window.innerHeight - 120 : chart.spec.height;

@@ -1,4 +1,4 @@
-// The plots of a model's page: the same for all pages, so the server makes them once, and each page draws them from its own live columns.
+// The plots of a model's page: the same for all pages, so the server makes them once, and each page fills them from its own live columns.
 import { find, RETRY_MS } from "./shell.js";
 
 export class Plots {
@@ -10,9 +10,12 @@ export class Plots {
 
   constructor(doc, live) {
     this.doc = doc;
-    this.paused = false;
-    this.pairs = live.map((source) => [source, doc.get_model_by_name(source.name)]);
-    for (const [source, drawn] of this.pairs) this.follow(source, drawn);
+    this.frozen = null;
+    this.listeners = new Map(live.map((source) => [source.name, []]));
+    this.live = new Map(live.map((source) => [source.name, source]));
+    for (const source of live) {
+      for (const signal of [source.properties.data.change, source.streaming, source.patching]) source.connect(signal, () => this.frozen || this.tell(source.name));
+    }
     // A finger that is drawn over a chart scrolls the page.
     if (matchMedia("(pointer: coarse)").matches) doc.roots().forEach((plot) => (plot.toolbar.active_drag = null));
     this.places = doc.roots().map((plot) => find(`plot-${plot.name}`));
@@ -22,24 +25,24 @@ export class Plots {
     return this.doc.get_model_by_name(name);
   }
 
-  // The two sources have their columns in common; one of them hears from the server, the other one is drawn.
-  follow(live, drawn) {
-    const unlessPaused = (tell) => (rows) => {
-      if (this.paused) return;
-      drawn.properties.data.set_value(live.data);
-      tell(rows);
-    };
-    live.connect(live.properties.data.change, () => this.paused || (drawn.data = live.data));
-    live.connect(live.streaming, unlessPaused(() => drawn.streaming.emit()));
-    live.connect(live.patching, unlessPaused((rows) => drawn.patching.emit(rows)));
-    drawn.data = live.data;
+  // The columns that are shown: those that the server goes on changing, or while paused a copy of them.
+  columns(name) {
+    return this.frozen?.get(name) ?? this.live.get(name).data;
   }
 
-  // Paused, what is drawn is a copy: the server goes on changing the columns.
+  // `listener` is called after the columns of a source have changed.
+  on(name, listener) {
+    this.listeners.get(name).push(listener);
+  }
+
+  tell(name) {
+    for (const listener of this.listeners.get(name)) listener();
+  }
+
   pause(paused) {
-    if (paused === this.paused) return;
-    this.paused = paused;
-    for (const [live, drawn] of this.pairs) drawn.data = paused ? copied(live.data) : live.data;
+    if (paused === (this.frozen !== null)) return;
+    this.frozen = paused ? new Map([...this.live].map(([name, { data }]) => [name, copied(data)])) : null;
+    for (const name of this.live.keys()) this.tell(name);
   }
 
   async draw() {

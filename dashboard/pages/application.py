@@ -109,6 +109,10 @@ def _model_variables(scope: Scope) -> dict[str, object]:
             "style": spec.style,
             "height": spec.height,
             "empty": spec.empty,
+            "floor": spec.floor,
+            "judged": spec.judged,
+            "fan": spec.fan,
+            "steady": spec.steady,
             "lines": [{"key": line.key, "label": line.label, "slot": line.slot, "band": line.band} for line in spec.lines],
         }
         for spec in CHARTS

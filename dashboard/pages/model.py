@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from bokeh.document import Document
 
-from dashboard.board import Tile
+from dashboard.board import Limit, Tile
 from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, scores, uplifts, variants_of
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
@@ -48,6 +48,7 @@ class ModelFacts(msgspec.Struct, frozen=True):
     names: dict[str, str]
     hidden: list[str]
     tiles: list[Tile]
+    limits: list[Limit]
     scores: list[Breakdown] | None
     classes: list[Breakdown] | None
     nulls: list[Breakdown] | None
@@ -123,12 +124,18 @@ class ModelPage:
             names=_variant_names(variants),
             hidden=_hidden(self._metrics),
             tiles=self._services.board.of(scope.model),
+            limits=_limits(self._services.board.limits(scope.model), scope),
             scores=scores(store, scope),
             classes=classes if loaded else [] if self._has_classes else None,
             nulls=nulls_by_feature(store, scope),
             uplifts=uplifts(store, scope) if "conversion_rate" in self._metrics else None,
         )
         self._state.tell(facts)
+
+
+def _limits(limits: list[Limit], scope: Scope) -> list[Limit]:
+    """Return the limits that hold for a scope: how much is too little is said of all versions and segments together."""
+    return [limit for limit in limits if scope.whole_model or limit.metric != "throughput_per_s"]
 
 
 def _hidden(metrics: set[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Bokeh plots from chart specifications.
 
-They are the same for all pages, so they are made once, as a document of their own, and each browser draws it from its session's
-live sources (assets/plots.js): a session's own document has no plot, and the server's loop spends nothing on them when a page opens.
+They are the same for all pages, so they are made once, as a document of their own, and each browser fills them from its session's
+live sources (assets/drawn.js): a session's own document has no plot, and the server's loop spends nothing on them when a page opens.
 Colours come from the style sheet, and time ranges from the clock, in the browser too.
 """
 
@@ -14,7 +14,6 @@ from bokeh.document import Document
 from bokeh.models import (
     BasicTicker,
     BoxZoomTool,
-    CDSView,
     ColumnDataSource,
     CrosshairTool,
     CustomJS,
@@ -37,10 +36,12 @@ from bokeh.models.glyphs import Scatter, VArea, VBar
 from bokeh.models.renderers import DataRenderer, GlyphRenderer
 from bokeh.transform import dodge
 
-from dashboard.widgets.specs import CHARTS, MINUTE, WINDOW_OF, ChartSpec, Line
+from dashboard.widgets.limits import add_limits
+from dashboard.widgets.specs import CHARTS, MINUTE, ChartSpec, Line
 
 _LEFT, _FONT = 62, "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif"
 _HOUR_MS = 3_600_000
+_FAN_ALPHAS = (0.42, 0.28, 0.16)
 _DAY_MS = 24 * _HOUR_MS
 _LEAST_PADDING = {"score": 0.02, "points": 0.002}
 """Half of the smallest span of an axis that does not begin at zero, so that noise does not look like a cliff."""
@@ -48,7 +49,7 @@ _LEAST_PADDING = {"score": 0.02, "points": 0.002}
 
 @cache
 def plots_json() -> bytes:
-    """Return Bokeh's JSON of a document of all plots, named as their charts; the sources are empty and named as a session's live ones."""
+    """Return Bokeh's JSON of a document of all plots, named as their charts; each has a source of its own, still empty."""
     doc = Document()
     doc.config.update(notifications=None)
     for plot in _Plots().made:
@@ -64,8 +65,6 @@ class _Plots:
         self._cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
         self._time_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data)")
         self._time_formatter = CustomJSTickFormatter(code="return window.tower.tickText(tick, index, ticks)")
-        self._views: dict[str, CDSView] = {}
-        self._sources = {name: ColumnDataSource(name=name) for name in WINDOW_OF}
         self.made = [self._make(spec) for spec in CHARTS]
 
     def _make(self, spec: ChartSpec) -> Plot:
@@ -79,6 +78,7 @@ class _Plots:
             sizing_mode="stretch_width",
             x_range=self._time,
             y_range=_value_range(spec),
+            window_axis="x",
             toolbar_location=None,
             min_border_left=_LEFT,
             min_border_right=8,
@@ -97,19 +97,23 @@ class _Plots:
         values.update(axis_line_color=None, major_tick_line_color=None)
         plot.add_layout(values, "left")
         plot.add_layout(Grid(dimension=1, ticker=ticker))
-        sources = [self._sources[name] for name in spec.sources]
-        drawn = [renderer for source in sources for line in spec.lines for renderer in self._draw(spec, line, source)]
+        source = ColumnDataSource(name=f"{spec.name}-drawn")
+        drawn = [renderer for line in spec.lines for renderer in self._draw(spec, line, source)]
+        if spec.fan:
+            drawn = [*self._fan(spec, source), *drawn]
         if spec.zero_line:
             plot.add_layout(Span(location=0, dimension="width", line_width=1.5))
             # A line has no part in the range of the axis; points do, even unseen ones.
-            drawn.append(self._renderer(sources[0], LineGlyph(x="t", y="zero", line_alpha=0), 1))
+            drawn.append(_renderer(source, LineGlyph(x="t", y="zero", line_alpha=0), 1))
+        if spec.judged:
+            drawn.append(add_limits(plot, _FONT))
         plot.update(renderers=drawn)
         main: list[DataRenderer] = [renderer for renderer in drawn if "main" in renderer.tags]
         if isinstance(plot.y_range, DataRange1d):
             # Not the bands: those of a quiet hour would make all lines flat.
             plot.y_range.update(renderers=[renderer for renderer in drawn if "band" not in renderer.tags])
         hovered = CustomJS(args={"chart": spec.name}, code="window.tower.hover?.(chart, cb_data.geometry.x)")
-        hover = HoverTool(tooltips=None, mode="vline", renderers=main[:: len(spec.lines)], callback=hovered)
+        hover = HoverTool(tooltips=None, mode="vline", renderers=main[:1], callback=hovered)
         plot.add_tools(CrosshairTool(overlay=self._cursor), hover, BoxZoomTool(dimensions="width"))
         return plot
 
@@ -120,37 +124,38 @@ class _Plots:
             width = 0.8 * _HOUR_MS / len(spec.lines)
             x = dodge("t", (spec.lines.index(line) - (len(spec.lines) - 1) / 2) * width)
             bars = [(VBar(x=x, width=width, top=top, fill_alpha=alpha, line_color=None), kind) for top, alpha, kind in tops]
-            return [self._renderer(source, bar, line.slot, kind) for bar, kind in bars]
-        width = 1.25 if source.name == MINUTE else 2
+            return [_renderer(source, bar, line.slot, kind) for bar, kind in bars]
+        if spec.fan and line not in (spec.lines[0], spec.lines[-1]):
+            return [_renderer(source, LineGlyph(x="t", y=line.key, line_alpha=0.35), line.slot)]
+        width = 1.25 if spec.source == MINUTE else 2
         glyphs = [
-            self._renderer(source, LineGlyph(x="t", y=line.key, line_width=1.5, line_dash=[3, 3]), line.slot, "main"),
-            self._renderer(source, LineGlyph(x="t", y=final, line_width=width), line.slot),
-            self._renderer(
-                source, Scatter(x="t", y=line.key, size=6, line_width=1.5, line_alpha="open", fill_alpha="open"), line.slot, "open"
-            ),
+            _renderer(source, LineGlyph(x="t", y=line.key, line_width=1.5, line_dash=[3, 3]), line.slot, "main"),
+            _renderer(source, LineGlyph(x="t", y=final, line_width=width), line.slot),
+            _renderer(source, Scatter(x="t", y=line.key, size=6, line_width=1.5, line_alpha="open", fill_alpha="open"), line.slot, "open"),
         ]
         if line.band:
-            glyphs.insert(
-                0, self._renderer(source, VArea(x="t", y1=f"{line.key}_low", y2=f"{line.key}_high", fill_alpha=0.18), line.slot, "band")
-            )
+            band = VArea(x="t", y1=f"{line.key}_low", y2=f"{line.key}_high", fill_alpha=0.18)
+            glyphs.insert(0, _renderer(source, band, line.slot, "band"))
         return glyphs
 
-    def _renderer(self, source: ColumnDataSource, glyph: Glyph, slot: int, kind: str = "") -> GlyphRenderer[Glyph]:
-        """Wrap a glyph; the tags tell the browser which colour of the style sheet it has, and `open` that it is filled as the ground.
+    def _fan(self, spec: ChartSpec, source: ColumnDataSource) -> list[GlyphRenderer[Glyph]]:
+        """Return the areas between the lines, the darker the more they hold."""
+        pairs = zip(spec.lines[:-1], spec.lines[1:], _FAN_ALPHAS, strict=True)
+        areas = [(VArea(x="t", y1=f"{low.key}_edge", y2=f"{high.key}_edge", fill_alpha=alpha), low) for low, high, alpha in pairs]
+        return [_renderer(source, area, line.slot, "band") for area, line in areas]
 
-        The browser shows those of one source.
-        """
-        view = self._views.setdefault(source.name or "", CDSView())
-        return GlyphRenderer(
-            data_source=source,
-            glyph=glyph,
-            view=view,
-            tags=[slot, kind],
-            selection_glyph=None,
-            nonselection_glyph=None,
-            muted_glyph=None,
-            hover_glyph=None,
-        )
+
+def _renderer(source: ColumnDataSource, glyph: Glyph, slot: int, kind: str = "") -> GlyphRenderer[Glyph]:
+    """Wrap a glyph; the tags tell the browser which colour of the style sheet it has, and `open` that it is filled as the ground."""
+    return GlyphRenderer(
+        data_source=source,
+        glyph=glyph,
+        tags=[slot, kind],
+        selection_glyph=None,
+        nonselection_glyph=None,
+        muted_glyph=None,
+        hover_glyph=None,
+    )
 
 
 def _axis(ticker: Ticker, formatter: TickFormatter) -> LinearAxis:

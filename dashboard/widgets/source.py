@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource
 from dashboard.delta import Append, Mirror
 from dashboard.retention import shown_rows
 from dashboard.scope import Scope
-from dashboard.series import HIGH, LOW, VALUE, Bools, Changes, Column, Floats, Ints
+from dashboard.series import HIGH, LOW, VALUE, Changes, Column, Floats, Ints
 from dashboard.store import Store
 from dashboard.widgets.specs import WINDOW_OF, Line, column_of, lines_of, shown_at
 from schemas.metrics import WINDOW_LENGTH_MS
@@ -18,6 +18,7 @@ from schemas.metrics import WINDOW_LENGTH_MS
 _GAPS = 10
 """So many windows without data break a line."""
 _HOUR_MS = 3_600_000
+_VOLUME: Column = ("", "prediction_volume")
 Columns = dict[str, Floats]
 _NO_TIMES: Ints = np.zeros(0, dtype=np.int64)
 
@@ -25,8 +26,8 @@ _NO_TIMES: Ints = np.zeros(0, dtype=np.int64)
 class LiveSource:
     """The columns of one window for all charts that read it.
 
-    For each line `key`: the value, `key_final` (NaN while provisional), and with a band `key_low` and `key_high`; `t` is where it
-    is drawn (epoch ms), `open` 1 while provisional, and `zero` 0 in the source of uplifts.
+    For each line `key`: the value, and with a band `key_low` and `key_high`; `t` is where it is drawn (epoch ms), `open` 1 while
+    provisional, and `n` of minutes how many predictions there were.
     """
 
     def __init__(self, name: str) -> None:
@@ -68,7 +69,8 @@ class LiveSource:
         return True
 
     def _wanted(self) -> list[Column]:
-        return [column for line in self._lines if (column := column_of(line, self._variants)) is not None]
+        wanted = [column for line in self._lines if (column := column_of(line, self._variants)) is not None]
+        return [*wanted, _VOLUME] if self._window == "1m" else wanted
 
     def _columns(self, changes: Changes, rows: Append) -> Columns:
         """Return the columns of `rows`; an index of -1 is an empty row."""
@@ -80,17 +82,16 @@ class LiveSource:
 
         final = changes.final[take] & ~empty if len(changes.final) else np.zeros(len(take), dtype=np.bool_)
         columns: Columns = {"t": rows.times.astype(np.float64) + shown_at(self._window), "open": np.where(final | empty, 0.0, 1.0)}
-        if self._window == "7d":
-            columns["zero"] = np.zeros(len(take))
+        if self._window == "1m":
+            columns["n"] = taken(changes.values[_VOLUME][:, VALUE])
         for line in self._lines:
-            columns.update(self._line(line, changes, taken, final))
+            columns.update(self._line(line, changes, taken))
         return columns
 
-    def _line(self, line: Line, changes: Changes, taken: Callable[[Floats], Floats], final: Bools) -> Columns:
+    def _line(self, line: Line, changes: Changes, taken: Callable[[Floats], Floats]) -> Columns:
         column = column_of(line, self._variants)
         values = np.full((len(changes.times), 4), np.nan) if column is None else changes.values[column]
-        value = taken(values[:, VALUE])
-        columns = {line.key: value, f"{line.key}_final": np.where(final, value, np.nan)}
+        columns = {line.key: taken(values[:, VALUE])}
         if line.band:
             columns |= {f"{line.key}_low": taken(values[:, LOW]), f"{line.key}_high": taken(values[:, HIGH])}
         return columns

@@ -28,7 +28,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ChartSpec:
-    """`style` as in `dashboard.format.number`; `floor` 0 pins the axis there, `ceiling` likewise; `zero_line` draws it."""
+    """`style` as in `dashboard.format.number`; `floor` 0 pins the axis there, `ceiling` likewise; `zero_line` draws it.
+
+    `judged` is the metric whose limits (`dashboard.states`) are drawn as lines. `fan` fills what lies between its lines. A `steady` number
+    means something by minute however few its events are.
+    """
 
     name: str
     title: str
@@ -40,6 +44,9 @@ class ChartSpec:
     ceiling: float | None = None
     zero_line: bool = False
     bars: bool = False
+    judged: str = ""
+    fan: bool = False
+    steady: bool = False
 
     @property
     def style(self) -> str:
@@ -62,7 +69,7 @@ _NO_CONVERSIONS = "No conversions are reported."
 
 CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec("f1", "F1 score, rolling 7 days", ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
-    ChartSpec("f1_hour", "F1 score, each hour", HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS),
+    ChartSpec("f1_hour", "F1 score, each hour", HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS, judged="f1_score"),
     ChartSpec(
         "error",
         "Error of prediction, rolling 7 days",
@@ -78,6 +85,7 @@ CHARTS: tuple[ChartSpec, ...] = (
         (Line("rmse", "rmse", "RMSE", 1, band=True), Line("mae", "mae", "MAE", 2, band=True)),
         _NO_LABELS,
         floor=0,
+        judged="rmse",
     ),
     ChartSpec(
         "coverage",
@@ -93,12 +101,31 @@ CHARTS: tuple[ChartSpec, ...] = (
         "latency",
         "Latency percentiles",
         MINUTE,
-        (Line("p50", "latency_p50_ms", "p50", 3), Line("p95", "latency_p95_ms", "p95", 1), Line("p99", "latency_p99_ms", "p99", 2)),
+        tuple(Line(f"p{share}", f"latency_p{share}_ms", f"p{share}", 1) for share in (50, 90, 95, 99)),
         "No response times are sent for this choice.",
         floor=0,
+        judged="latency_p99_ms",
+        fan=True,
     ),
-    ChartSpec("throughput", "Throughput", MINUTE, (Line("rate", "throughput_per_s", "Predictions", 1),), _NO_PREDICTIONS, floor=0),
-    ChartSpec("errors", "Error rate", MINUTE, (Line("errors", "error_rate", "Errors", 2, band=True),), _NO_PREDICTIONS, floor=0),
+    ChartSpec(
+        "throughput",
+        "Throughput",
+        MINUTE,
+        (Line("rate", "throughput_per_s", "Predictions", 1),),
+        _NO_PREDICTIONS,
+        floor=0,
+        judged="throughput_per_s",
+        steady=True,
+    ),
+    ChartSpec(
+        "errors",
+        "Error rate",
+        MINUTE,
+        (Line("errors", "error_rate", "Errors", 2, band=True),),
+        _NO_PREDICTIONS,
+        floor=0,
+        judged="error_rate",
+    ),
     ChartSpec(
         "nulls",
         "Null inputs, all features",
@@ -106,6 +133,7 @@ CHARTS: tuple[ChartSpec, ...] = (
         (Line("nulls", "input_null_percentage", "Nulls", 1, band=True),),
         _NO_FEATURES,
         floor=0,
+        judged="input_null_percentage",
     ),
     ChartSpec(
         "repeats",
@@ -116,7 +144,15 @@ CHARTS: tuple[ChartSpec, ...] = (
         floor=0,
         bars=True,
     ),
-    ChartSpec("conversion", "Conversion rate by variant", HOUR, _variants("conversion", "conversion_rate", 0), _NO_CONVERSIONS, floor=0),
+    ChartSpec(
+        "conversion",
+        "Conversion rate by variant",
+        HOUR,
+        _variants("conversion", "conversion_rate", 0),
+        _NO_CONVERSIONS,
+        floor=0,
+        judged="conversion_rate",
+    ),
     ChartSpec(
         "uplift",
         "Conversion uplift against control, rolling 7 days",

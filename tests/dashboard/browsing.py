@@ -73,24 +73,26 @@ def barriers(page: Page) -> list[str]:
 
 DRAWN = """(name) => {
     const [live, plots] = Bokeh.documents;
+    const charts = JSON.parse(document.getElementById("charts").textContent).filter(({ sources }) => sources[0] === name);
     const drawn = [];
-    for (const plot of plots.roots()) {
-        for (const renderer of Bokeh.index.find_one(plot).renderer_views.values()) {
-            if (renderer.model.data_source?.name !== name || renderer.glyph.model.type !== "Line") continue;
-            drawn.push([renderer.glyph.data_size, Array.from(renderer.glyph.x).at(-1)]);
+    for (const chart of charts) {
+        const plot = plots.get_model_by_name(chart.name);
+        for (const renderer of Bokeh.index.find_one(plot)?.renderer_views.values() ?? []) {
+            const { glyph, model } = renderer, hidden = document.getElementById(`card-${chart.name}`).hidden;
+            if (hidden || model.data_source?.name !== `${chart.name}-drawn` || glyph.model.type !== "Line") continue;
+            drawn.push([glyph.data_size > 1, Array.from(glyph.x).at(-1)]);
         }
     }
     const data = live.get_model_by_name(name).data;
-    const times = data instanceof Map ? data.get("t") : data.t;
-    return [times.length, Array.from(times).at(-1), drawn];
+    return [Array.from(data instanceof Map ? data.get("t") : data.t).at(-1), drawn];
 }"""
-"""Of a source: its rows, its last time, and the same of each line that is drawn of it."""
+"""Of a source: its last time, and of each line that is drawn of it whether it has any length, and its last time."""
 
 
 def is_drawn(page: Page, source: str) -> bool:
-    """Say whether all lines of a source are drawn as it has them."""
-    rows, last, lines = page.evaluate(DRAWN, source)
-    return bool(lines) and all([rows, last] == line for line in lines)
+    """Say whether all lines of a source are drawn up to its newest row."""
+    last, lines = page.evaluate(DRAWN, source)
+    return bool(lines) and all([True, last] == line for line in lines)
 
 
 def column(page: Page, source: str, name: str) -> list[float | None]:

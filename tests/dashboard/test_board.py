@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.board import Board, Tile, make_tile
 from dashboard.series import Points
+from dashboard.states import findings
 from dashboard.store import Store
 from schemas.metrics import Category, MetricRow
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, encoded, message, points, row
@@ -15,7 +16,7 @@ P99: Key = ("10s", "", "latency_p99_ms")
 
 
 def tile(category: Category, series: dict[Key, Points], *, stale: bool = False) -> Tile:
-    return make_tile("churn", category, series, 5_000, stale=stale)
+    return make_tile("churn", category, series, findings(category, series), 5_000, stale=stale)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,6 @@ class Following(RuleBasedStateMachine):
             "f1": values,
             "f1_low": values - 1,
             "f1_high": values + 1,
-            "f1_final": np.where(final, values, np.nan),
             "late": np.where(odd, values * 2, np.nan),
             "conversion_0": np.where(odd, np.nan, values / 10),
             "open": np.where(final, 0.0, 1.0),

@@ -66,6 +66,8 @@ def test_a_grade_is_one_that_two_windows_in_a_row_reached_and_no_three_since_wer
 
 def test_more_is_judged_by_the_lower_end_of_the_interval_and_less_by_the_upper() -> None:
     assert judge_latency([170, 170, 170], margin=30).grade == 0
+    assert judge_latency([170, 170, 170]).limits == states.Limits(150, 300)
+    assert judge_latency([170, 170, 170], usual=None).limits is states.NO_LIMITS
     assert judge_latency([170, 170, 170], margin=10).grade == 1
     assert judge_latency([170, 170, 170], margin=None).grade == 1
     for margin, grade in ((0.05, 0), (0.03, 1), (None, 1)):
@@ -93,7 +95,7 @@ def test_without_three_hours_of_the_day_before_a_multiple_says_nothing_but_a_fix
     series: Series = {("10s", "", "error_rate"): points("10s", [0.05] * 3)}
     found = states.above(series, "error_rate", "", warning=(0.02, 2), critical=(0.1, 5), text="above")
     assert found is not None
-    assert found.grade == 1
+    assert (found.grade, found.limits) == (1, states.Limits(0.02, 0.1))
     assert np.isnan(found.usual)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, write_lake
-from tests.dashboard.browsing import is_drawn, wait_for, wait_ready
+from tests.dashboard.browsing import column, is_drawn, wait_for, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, WHOLE, message, row
 from tests.dashboard.serving import Server
@@ -27,8 +28,8 @@ def data(server: Server) -> None:
 def latency(server: Server, value: float) -> None:
     """Publish the newest minute of `churn` with this latency."""
     now = int(time.time() * 1000)
-    start, p99 = now // MINUTE_MS * MINUTE_MS, row("latency_p99_ms", value, 500)
-    publish(server.kafka, [message("1m", start, p99, scope=WHOLE, revision=now, updated_at=now, final=False)])
+    rows = [row("latency_p99_ms", value, 500), row("prediction_volume", 500, 500)]
+    publish(server.kafka, [message("1m", now // MINUTE_MS * MINUTE_MS, *rows, scope=WHOLE, revision=now, updated_at=now, final=False)])
 
 
 AXIS = """() => {
@@ -36,7 +37,7 @@ AXIS = """() => {
     return [start, end];
 }"""
 LAST = """(document) => {
-    const data = Bokeh.documents[document].get_model_by_name("minute").data;
+    const data = Bokeh.documents[document].get_model_by_name(["minute", "latency-drawn"][document]).data;
     return (data instanceof Map ? data.get("p99") : data.p99).at(-1);
 }"""
 """The newest value of the live document, 0, or of what is drawn, 1."""
@@ -52,7 +53,7 @@ def test_the_range_is_picked_in_the_address_and_decides_how_fine_charts_are(visi
     page = visitor.open(model="churn")
     start, end = page.evaluate(AXIS)
     assert 24 <= (end - start) / HOUR_MS <= 25
-    assert ", by minute, " in page.locator("#card-latency .when").inner_text()
+    assert ", by minute" in page.locator("#card-latency .when").inner_text()
     page.locator("#range").select_option("7d")
     start, end = page.evaluate(AXIS)
     assert 168 <= (end - start) / HOUR_MS <= 169
@@ -138,3 +139,56 @@ def test_a_chart_is_saved_as_a_picture_with_its_title_and_shown_on_the_whole_scr
     wait_for(page, "document.fullscreenElement?.id === 'card-f1' && document.querySelector('#plot-f1').offsetHeight > 500")
     page.evaluate("document.exitFullscreen()")
     wait_for(page, "document.querySelector('#plot-f1').offsetHeight < 200")
+
+
+IN_PAGE = """async ([name, code, given]) => {
+    const script = document.querySelector("script[type=module]").src.replace(/[^/]+$/, name);
+    return new Function("module", "given", code)(await import(script), given);
+}"""
+"""Runs code with one of the page's own modules."""
+
+
+def drawn(page: Page, chart: str, name: str) -> list[float]:
+    """Return a column of what a chart draws, without what is missing."""
+    script = """([chart, name]) => Bokeh.documents[1].get_model_by_name(`${chart}-drawn`).data[name]
+        .map((each) => (isFinite(each) ? each : null))"""
+    values: list[float | None] = page.evaluate(script, [chart, name])
+    return [value for value in values if value is not None]
+
+
+def test_a_chart_has_fewer_points_than_pixels_and_yet_every_peak(visit: Visit) -> None:
+    page = visit().open(model="churn")
+    width = page.locator("#plot-latency").evaluate("(plot) => plot.clientWidth")
+    minutes = [value for value in column(page, "minute", "p99") if value is not None]
+    assert len(minutes) > width > len(drawn(page, "latency", "p99")) > width / 3
+    assert {min(minutes[20:]), max(minutes[20:])} <= set(drawn(page, "latency", "p99")) | {min(minutes), max(minutes)}
+    page.locator("#range").select_option("3h")
+    assert drawn(page, "latency", "p99")[1:] == minutes[-len(drawn(page, "latency", "p99")) + 1 :]
+
+
+def test_minutes_with_few_events_are_drawn_by_hour(visit: Visit) -> None:
+    page = visit().open(model="churn")
+    code = """
+        const [few, steady] = given, minute = { t: [], n: [], open: [], p99: [] }, hour = { t: [], open: [], p99: [] };
+        for (let at = 0; at < 180; at++) {
+            minute.t.push(at * 60e3 + 30e3), minute.n.push(at < few ? 5 : 50), minute.open.push(0), minute.p99.push(at);
+        }
+        for (let at = 0; at < 3; at++) hour.t.push(at * 3600e3 + 1800e3), hour.open.push(0), hour.p99.push(1000 + at);
+        return module.chosen(minute, hour, steady).p99;
+    """
+    for few, steady, hours, first in ((0, False, 0, 0), (60, False, 1, 60), (150, False, 2, 150), (150, True, 0, 0), (181, False, 3, 180)):
+        found = page.evaluate(IN_PAGE, ["drawn.js", code, [few, steady]])
+        assert found == [1000.0 + hour for hour in range(hours)] + list(range(first, 180))
+
+
+def test_the_limits_of_the_rules_are_lines_or_words_in_the_charts(visit: Visit) -> None:
+    page = visit().open(model="churn", range="7d")
+    facts = page.evaluate("JSON.parse(Bokeh.documents[0].get_model_by_name('state').facts).limits")
+    [limits] = [each["limits"] for each in facts if each["metric"] == "latency_p99_ms"]
+    assert limits["critical"] == pytest.approx(2 * limits["warning"])
+    attributes = "(name) => Bokeh.documents[1].get_model_by_name(name).attributes"
+    line, *texts = (page.evaluate(attributes, f"latency-{part}") for part in ("warning", "warning-text", "critical-text"))
+    assert (line["visible"], line["location"]) == (True, limits["warning"])
+    told = " ".join(text["text"] for text in texts if text["visible"])
+    for level in ("warning", "critical"):
+        assert re.search(f"{level} (above )?{limits[level]:.0f}\u202fms", told)
