@@ -17,7 +17,7 @@ from rocksdict import AccessType, BlockBasedOptions, DBCompressionType, Options,
 
 from schemas.errors import HomeInUse, TowerError
 
-_UNWRITTEN_BYTES = 48 << 20
+_UNWRITTEN_BYTES = 32 << 20
 """For all families of a store together: by default each family would have its own."""
 _ANEW = "put back a copy of that folder, or move it away: it is made anew from the other folders and what Kafka still holds"
 _FIRST_COMPRESSED_LEVEL = 2

@@ -19,7 +19,7 @@ import orjson
 import psutil
 from confluent_kafka import Producer
 
-from benchmarks.dashboard.sample import SampleModel, current, history, key_of, write_lake
+from benchmarks.dashboard.sample import Incident, SampleModel, current, history, key_of, write_lake
 from benchmarks.home import PATIENCE_S, Home, home_with_kafka, say, stop
 from schemas.kafka import producer_config
 from schemas.metrics import MetricsMessage
@@ -117,8 +117,9 @@ def _is_live(dashboard: Dashboard) -> bool:
 class Updates(threading.Thread):
     """Publishes the windows that are open of all models, `every_s`, until the end of its block."""
 
-    def __init__(self, home: Home, shown: Sequence[SampleModel], every_s: float) -> None:
+    def __init__(self, home: Home, shown: Sequence[SampleModel], every_s: float, incidents: Sequence[Incident] = ()) -> None:
         super().__init__(name="updates", daemon=True)
+        self._incidents = incidents
         self._home, self._shown, self._every_s = home, shown, every_s
         self._ended = threading.Event()
 
@@ -133,7 +134,7 @@ class Updates(threading.Thread):
         """Publish in step with the clock."""
         producer = Producer(producer_config(self._home.kafka) | {"linger.ms": 0})
         due = time.monotonic()
-        made = list(current(self._shown, _now_ms()))
+        made = self._made(_now_ms())
         while not self._ended.wait(max(0.0, due - time.monotonic())):
             for message in made:
                 # As new as the moment at which it is sent: how long it took to make is no delay of the dashboard's.
@@ -141,8 +142,11 @@ class Updates(threading.Thread):
                 producer.produce(METRICS, msgspec.json.encode(sent), key_of(sent))
                 producer.poll(0)
             due += self._every_s
-            made = list(current(self._shown, _now_ms() + int(1000 * self._every_s)))
+            made = self._made(_now_ms() + int(1000 * self._every_s))
         producer.flush(PATIENCE_S)
+
+    def _made(self, now_ms: int) -> list[MetricsMessage]:
+        return list(current(self._shown, now_ms, self._incidents))
 
 
 def _now_ms() -> int:

@@ -21,7 +21,7 @@ from pipeline.store import Batch, Store
 
 FAMILIES = ("panes", "names", "dirty", "open", "rolling", "meta")
 PANES, NAMES, DIRTY, OPEN, ROLLING, META = FAMILIES
-_BRIEF = (DIRTY, OPEN, ROLLING, META)
+_BRIEF = (PANES, DIRTY, OPEN, ROLLING, META)
 _REVISIONS_RESERVED = 10_000
 
 

@@ -16,7 +16,7 @@ from pipeline.store import Batch, Store
 
 FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta", "waiting")
 RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META, WAITING = FAMILIES
-_BRIEF = (OUTBOX, META)
+_BRIEF = (PANES, OUTBOX, META)
 _LEAP = 1 << 40
 Position = tuple[str, int]
 """A source partition: (topic, partition)."""
