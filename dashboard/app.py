@@ -19,6 +19,8 @@ from dashboard.access.guard import end_connections, guard
 from dashboard.access.routes import login_routes
 from dashboard.access.safety import require_safe
 from dashboard.access.settings import AccessSettings
+from dashboard.annotations.handler import ROUTE, AnnotationHandler, AnnotationsHandler
+from dashboard.annotations.store import AnnotationStore
 from dashboard.board import Board
 from dashboard.compare.reader import Reader
 from dashboard.explore.handler import QueryHandler
@@ -65,6 +67,7 @@ class Dashboard:
         self.board = Board(self.store, stale_after_ms=settings.stale_after_ms, now_ms=_now_ms)
         self.viewers = Viewers(on_loop)
         self.loader = HistoryLoader(home=home, store=self.store, changed=self.viewers.notify)
+        self.annotations = AnnotationStore(home, changed=self.viewers.notify, now_ms=_now_ms)
         self._feed = Feed(
             home=home,
             kafka=kafka,
@@ -83,6 +86,7 @@ class Dashboard:
 
     def start(self) -> None:
         """Begin to read history and the topic, and to look at Control Tower itself."""
+        self.annotations.start()
         self.loader.load_fleet()
         self._feed.start()
         self.watch.start()
@@ -94,6 +98,7 @@ class Dashboard:
         self.queries.close()
         self.comparisons.close()
         self.loader.close()
+        self.annotations.close()
 
     def feed_status(self) -> FeedStatus:
         """Return how the feed is."""
@@ -161,6 +166,8 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
             extra_patterns=[
                 ("/health", HealthHandler, {"report": dashboard.health, "access": doors}),
                 (f"/{plots}", PlotsHandler),
+                (ROUTE, AnnotationsHandler, {"store": dashboard.annotations, "access": doors}),
+                (f"{ROUTE}/([^/]+)", AnnotationHandler, {"store": dashboard.annotations, "access": doors}),
                 *login_routes(
                     doors, folder=ASSETS, assets=assets, title=settings.title, ended=lambda: end_connections(server._tornado, doors)
                 ),

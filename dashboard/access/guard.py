@@ -19,6 +19,9 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/health", "/login", "/login/oauth", "/logout")
 """Paths that a stranger may ask for; with the assets, which are the same for everybody. `/health` says less to them."""
 
+_FOR_SERVICES = "/annotations"
+"""What the token of a service is good for, by POST."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -58,7 +61,7 @@ class Guard(Matcher):
             return Refusal(403, f"{request.remote_ip} is none of the proxies that name the user - see access.proxy_addresses")
         if request.path in OPEN or request.path.startswith(self._assets):
             return None
-        if request.path == "/annotations" and request.method == "POST" and access.has_token(request):
+        if request.path == _FOR_SERVICES and request.method == "POST" and access.has_token(request):
             return None
         user = access.user_of(request)
         if user is None:

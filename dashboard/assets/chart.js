@@ -112,7 +112,7 @@ export class Chart {
     this.limits?.paint();
     for (const renderer of this.figure.renderers) {
       const slot = renderer.tags?.[0];
-      if (slot === undefined) continue;
+      if (slot === undefined || slot === "annotation") continue;
       const color = css(`--series-${slot}`), glyph = renderer.glyph;
       if ("line_color" in glyph.attributes && glyph.line_color !== null) glyph.setv({ line_color: color }, { sync: false });
       if ("fill_color" in glyph.attributes) glyph.setv({ fill_color: renderer.tags.includes("open") ? ground : color }, { sync: false });

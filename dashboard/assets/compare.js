@@ -1,4 +1,5 @@
 // The Compare page: two sides of a model, their differences with intervals, and which of them are beyond noise.
+import { replaceAddress } from "./kiosk.js";
 import { text } from "./numbers.js";
 import { element, find, setFreshness, setText, start } from "./shell.js";
 import { fromInput, onZone, span, toInput } from "./time.js";
@@ -79,7 +80,7 @@ function ask() {
   const kept = asked();
   const parts = Object.entries(kept).filter(([name, value]) => value && (name === "model" || name === "by" || value !== DEFAULTS[name]));
   const query = parts.map(([name, value]) => [name, TIMES.includes(name) ? new Date(value).toISOString().slice(0, 19) + "Z" : value]);
-  history.replaceState(null, "", "?" + new URLSearchParams([["page", "compare"], ...query]));
+  replaceAddress(Object.fromEntries([["page", "compare"], ...query]));
   state.choice = JSON.stringify(kept);
   draw();
 }

@@ -1,4 +1,5 @@
 // The Explore page: what is picked becomes SQL, which the server runs in a sandbox; and SQL that was written by hand.
+import { replaceAddress } from "./kiosk.js";
 import { TimeRange } from "./range.js";
 import { ResultChart, linesOf } from "./resultchart.js";
 import { RowGrid } from "./rowgrid.js";
@@ -63,7 +64,7 @@ function fillMetrics() {
 function remember(range) {
   const parts = Object.entries(choice).filter(([name, value]) => name === "model" || value !== DEFAULTS[name]);
   const query = written !== null ? { page: "explore", sql: written } : { page: "explore", ...Object.fromEntries(parts), ...range.query() };
-  history.replaceState(null, "", "?" + new URLSearchParams(query));
+  replaceAddress(query);
 }
 
 // The style of each column: of a metric's values where the statement asks for one metric.

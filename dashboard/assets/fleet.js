@@ -1,5 +1,7 @@
 // The fleet page: a row a model, a tile a category, and above them what needs attention.
 import { element, find, modelAddress, setBadge, setFreshness, setText, sinceText, start, STATE_TEXT } from "./shell.js";
+import { onKey } from "./keys.js";
+import { replaceAddress } from "./kiosk.js";
 import { onZone } from "./time.js";
 import { categoryName, Tile } from "./tile.js";
 
@@ -51,7 +53,7 @@ function address() {
   const wanted = new URLSearchParams();
   if (find("search").value) wanted.set("q", find("search").value);
   if (find("sort").value !== "attention") wanted.set("sort", find("sort").value);
-  history.replaceState(null, "", wanted.size ? "?" + wanted : "./");
+  replaceAddress(Object.fromEntries(wanted));
 }
 
 function draw(source) {
@@ -125,11 +127,7 @@ start((doc) => {
   find("sort").addEventListener("change", () => ((pointed = false), arrange(), address()));
   find("models").addEventListener("pointerenter", () => (pointed = true));
   find("models").addEventListener("pointerleave", () => ((pointed = false), arrange()));
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.closest?.("input, select")) return;
-    event.preventDefault();
-    find("search").focus();
-  });
+  onKey("/", "Search", () => find("search").focus());
   for (const cell of find("summary").children) setBadge(cell.lastElementChild, cell.dataset.state);
   redraw();
   facts();

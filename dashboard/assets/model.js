@@ -1,6 +1,8 @@
 // A model's page: pickers, tiles, charts with a legend that is also the readout, and breakdowns.
+import { Annotations } from "./annotations.js";
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
+import { replaceAddress } from "./kiosk.js";
 import { addTools } from "./picture.js";
 import { Plots } from "./plots.js";
 import { TimeRange } from "./range.js";
@@ -35,7 +37,7 @@ start(async (doc) => {
   let facts = JSON.parse(state.facts);
 
   const chosen = () => ({ version: find("version").value, segment: find("segment").value });
-  const address = () => history.replaceState(null, "", "?" + new URLSearchParams({ model: facts.model, ...chosen(), ...range.query() }) + location.hash);
+  const address = () => replaceAddress({ model: facts.model, ...chosen(), ...range.query() });
   const choose = () => {
     shown = false;
     address();
@@ -62,6 +64,11 @@ start(async (doc) => {
     show();
   });
 
+  const annotations = new Annotations(facts.model, range);
+  const annotate = () => annotations.show(JSON.parse(state.annotations));
+  state.connect(state.properties.annotations.change, annotate);
+  annotate();
+
   const show = () => {
     const now = JSON.parse(state.facts);
     setFreshness(now.newest, now.feed);
@@ -87,14 +94,18 @@ start(async (doc) => {
     find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
     setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
   };
-  tower.hover = (name, x) => charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
+  tower.hover = (name, x) => {
+    charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
+    annotations.hover(name, x);
+  };
   state.connect(state.properties.facts.change, show);
   onZone(() => charts.forEach((chart) => chart.redrawAxis()));
-  onTheme(() => charts.forEach((chart) => chart.paint()));
+  onTheme(() => (charts.forEach((chart) => chart.paint()), annotations.draw()));
   show();
   plots = await Plots.load(doc);
   charts = specs.map((spec) => new Chart(plots, range, spec));
   charts.forEach((chart) => chart.paint());
+  annotations.attach(plots.get("annotations"), charts);
   const about = () => [facts.model, ...Object.values(chosen()).filter((name) => name !== "*")].join(" \u00b7 ");
   charts.forEach((chart) => addTools(chart, about));
   shown = false;

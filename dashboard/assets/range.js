@@ -1,5 +1,6 @@
 // Which stretch of time the charts show: a preset up to now, or one that was chosen or dragged; and whether the view is frozen.
 // All of it is in the address.
+import { onKey } from "./keys.js";
 import { find } from "./shell.js";
 import { onZone, span, toInput, fromInput } from "./time.js";
 
@@ -24,11 +25,10 @@ export class TimeRange {
     find("pause")?.addEventListener("click", () => this.pause());
     find("live")?.addEventListener("click", () => this.live());
     for (const id of ["from", "to"]) find(id).addEventListener("change", () => this.typed());
-    document.addEventListener("keydown", (event) => {
-      if (!find("pause") || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
-      if (event.key === "p") this.pause();
-      if (event.key === "l") this.live();
-    });
+    if (find("pause")) {
+      onKey("p", "Pause the view, and go on", () => this.pause());
+      onKey("l", "Back to live", () => this.live());
+    }
     onZone(() => this.show());
     this.show();
   }

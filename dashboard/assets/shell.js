@@ -1,7 +1,11 @@
 // What every page has: theme, time zone, data age, the connection's state, and the way to Bokeh's document.
+import { element, find, setText, svg } from "./dom.js";
+import { onKey, showOverlay } from "./keys.js";
+import { asked, kept, replaceAddress, startKiosk } from "./kiosk.js";
 import { age, tick } from "./numbers.js";
 import { localZone, moment, onZone, setZone, tickText, ticks, zone } from "./time.js";
 
+export { element, find, setText, svg };
 export const RETRY_MS = 1_000;
 const BEHIND_MS = 30_000;
 const ICONS = {
@@ -12,26 +16,6 @@ const ICONS = {
   "no data": "M3.5 8h9",
 };
 export const STATE_TEXT = { ok: "OK", warning: "Warning", critical: "Critical", stale: "Stale", "no data": "No data" };
-
-export const find = (id) => document.getElementById(id);
-
-// Sets text only where it differs, so that nothing is laid out again without need.
-export function setText(element, value) {
-  if (element.textContent !== value) element.textContent = value;
-}
-
-export function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-export function svg(tag, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
 
 export function setBadge(badge, state) {
   if (badge.dataset.state === state) return;
@@ -53,7 +37,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const themeListeners = new Set();
 
 function applyTheme() {
-  const choice = localStorage.getItem("tower.theme") ?? "auto";
+  const choice = kept().theme ?? localStorage.getItem("tower.theme") ?? "auto";
   document.documentElement.dataset.theme = choice === "auto" ? (dark.matches ? "dark" : "light") : choice;
   find("theme").value = choice;
   themeListeners.forEach((listener) => listener());
@@ -118,10 +102,14 @@ export async function start(page) {
   find("zone").addEventListener("change", (event) => setZone(event.target.value));
   find("theme").addEventListener("change", (event) => {
     localStorage.setItem("tower.theme", event.target.value);
+    replaceAddress({ ...asked(), theme: event.target.value === "auto" ? undefined : event.target.value });
     applyTheme();
   });
   dark.addEventListener("change", applyTheme);
   applyTheme();
+  for (const link of document.querySelectorAll(".pages a")) onKey(`g ${link.textContent[0].toLowerCase()}`, `Go to ${link.textContent}`, () => link.click());
+  find("shortcuts-open").addEventListener("click", () => (find("settings").hidePopover?.(), showOverlay()));
+  startKiosk();
   const doc = await connected();
   await page(doc);
   onZone(showAge);

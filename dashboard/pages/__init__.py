@@ -1,1 +1,1 @@
-"""The pages: the fleet of all models, one model in detail, and the health of Control Tower itself."""
+"""The pages: the fleet of all models, one model in detail, alerts, any metric to explore, and the health of Control Tower itself."""

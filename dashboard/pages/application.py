@@ -16,6 +16,7 @@ from panel.io.handlers import FunctionHandler
 from tornado.httputil import HTTPServerRequest
 
 from dashboard.access.access import Access
+from dashboard.pages.alerts import STATES, AlertsPage
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.explore import ExplorePage, explore_variables
 from dashboard.pages.fleet import FleetPage
@@ -64,6 +65,9 @@ class PageApplication(Application):
         elif page == "compare":
             ComparePage(doc, self._services, scope.model if scope else None)
             self._dress(doc, "compare", {})
+        elif scope is None and page == "alerts":
+            AlertsPage(doc, self._services)
+            self._dress(doc, "alerts", {"states": STATES})
         elif scope is None and page == "health":
             HealthPage(doc, self._services)
             self._dress(doc, "health", {})

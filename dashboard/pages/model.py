@@ -102,6 +102,7 @@ class ModelPage:
         for source in self._sources:
             source.pull(store, scope, variants)
         self._tell(variants)
+        self._state.annotate(self._services.annotations.of(scope.model))
 
     def _tell(self, variants: list[str]) -> None:
         store, scope = self._services.store, self._scope

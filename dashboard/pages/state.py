@@ -8,6 +8,8 @@ import msgspec
 from bokeh.core.properties import String
 from bokeh.model import DataModel
 
+from dashboard.annotations.annotation import Annotation
+from dashboard.annotations.store import AnnotationStore
 from dashboard.board import Board
 from dashboard.compare.reader import Reader
 from dashboard.explore.queries import Queries
@@ -20,16 +22,23 @@ from dashboard.watch.watch import Watch
 
 
 class PageState(DataModel):
-    """`facts`: JSON for the browser, replaced whole; `choice`: JSON from the browser."""
+    """`facts`, `annotations`: JSON for the browser, replaced whole; `choice`: JSON from the browser."""
 
     facts = String(default="{}")
     choice = String(default="{}")
+    annotations = String(default="[]")
 
     def tell(self, facts: msgspec.Struct) -> None:
         """Give the browser new facts, unless they are as before."""
         text = msgspec.json.encode(facts).decode()
         if text != self.facts:
             self.update(facts=text)
+
+    def annotate(self, annotations: list[Annotation]) -> None:
+        """Give the browser the annotations, unless they are as before; they change seldom, so they are no part of the facts."""
+        text = msgspec.json.encode(annotations).decode()
+        if text != self.annotations:
+            self.update(annotations=text)
 
 
 class FeedFacts(msgspec.Struct, frozen=True):
@@ -50,6 +59,7 @@ class Services(Protocol):
     watch: Watch
     queries: Queries
     comparisons: Reader
+    annotations: AnnotationStore
 
     def feed_status(self) -> FeedStatus:
         """Return how the feed is."""

@@ -36,6 +36,7 @@ from bokeh.models.glyphs import Scatter, VArea, VBar
 from bokeh.models.renderers import DataRenderer, GlyphRenderer
 from bokeh.transform import dodge
 
+from dashboard.widgets.annotations import annotation_renderers, annotation_source
 from dashboard.widgets.limits import add_limits
 from dashboard.widgets.specs import CHARTS, MINUTE, ChartSpec, Line
 
@@ -65,6 +66,7 @@ class _Plots:
         self._cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
         self._time_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data)")
         self._time_formatter = CustomJSTickFormatter(code="return window.tower.tickText(tick, index, ticks)")
+        self._annotations = annotation_source()
         self.made = [self._make(spec) for spec in CHARTS]
 
     def _make(self, spec: ChartSpec) -> Plot:
@@ -108,6 +110,7 @@ class _Plots:
         if spec.judged:
             drawn.append(add_limits(plot, _FONT))
         plot.update(renderers=drawn)
+        plot.renderers.extend(annotation_renderers(self._annotations))
         main: list[DataRenderer] = [renderer for renderer in drawn if "main" in renderer.tags]
         if isinstance(plot.y_range, DataRange1d):
             # Not the bands: those of a quiet hour would make all lines flat.

@@ -13,10 +13,11 @@ from schemas.files import replace_file
 from schemas.health import PartitionProgress, PipelineHealth, ShardHealth, health_file
 from schemas.kafka import KafkaSettings, producer_config
 from schemas.topics import DEAD_LETTERS, OUTCOMES, PREDICTIONS
-from tests.dashboard.browsing import barriers, wait_for
+from tests.dashboard.browsing import PHONE_WIDTH, barriers, wait_for
 from tests.dashboard.conftest import Visit
 from tests.dashboard.serving import Server
 
+STATES = ["Active", "Acknowledged", "Silenced", "Resolved"]
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
@@ -89,3 +90,13 @@ def test_it_can_be_reached_from_each_page_and_says_where_one_is(visit: Visit) ->
     page.wait_for_selector("html[data-ready=yes][data-page=health]", state="attached")
     assert page.locator(".pages a[aria-current=page]").inner_text() == "Health"
     assert page.title() == "Health \u00b7 Control Tower"
+
+
+def test_the_alerts_page_says_that_no_alert_rules_run(visit: Visit) -> None:
+    page = visit(viewport={"width": PHONE_WIDTH, "height": 844}).open(page="alerts")
+    assert page.title() == "Alerts \u00b7 Control Tower"
+    assert page.get_by_label("Alerts by state").locator("li").all_inner_texts() == [f"{each}\n\u2013" for each in STATES]
+    assert "evaluates no alert rules and notifies nobody" in page.locator("main").inner_text()
+    wait_for(page, "document.querySelector('#fleet-now').textContent === 'nothing is known yet'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH
+    assert barriers(page) == []

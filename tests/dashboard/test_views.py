@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, write_lake
-from tests.dashboard.browsing import column, is_drawn, wait_for, wait_ready
+from tests.dashboard.browsing import PHONE_WIDTH, barriers, column, is_drawn, wait_for, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, WHOLE, message, row
 from tests.dashboard.serving import Server
@@ -192,3 +193,91 @@ def test_the_limits_of_the_rules_are_lines_or_words_in_the_charts(visit: Visit) 
     told = " ".join(text["text"] for text in texts if text["visible"])
     for level in ("warning", "critical"):
         assert re.search(f"{level} (above )?{limits[level]:.0f}\u202fms", told)
+
+
+def test_keys_go_to_pages_and_a_list_tells_them_and_a_kiosk_needs_nothing_but_its_address(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(model="churn", range="3h")
+    page.keyboard.press("?")
+    told = page.get_by_role("dialog", name="Keyboard shortcuts")
+    assert {"Go to Health", "Pause the view, and go on", "This list"} <= set(told.locator("dd").all_inner_texts())
+    assert barriers(page) == []
+    page.get_by_label("Use keyboard shortcuts").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("p")
+    assert page.locator("#pause").get_attribute("aria-pressed") == "false"
+    page.keyboard.press("?")
+    page.get_by_label("Use keyboard shortcuts").check()
+    page.keyboard.press("Escape")
+    # Both at once: a machine that is busy would take too long between them.
+    page.evaluate("for (const key of 'gh') document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))")
+    page.wait_for_selector("html[data-ready=yes][data-page=health]", state="attached")
+    page.locator("#theme").select_option("dark")
+    page.keyboard.press("Tab")
+    page.keyboard.press("k")
+    assert page.url.endswith("?page=health&theme=dark&kiosk")
+    page.evaluate("localStorage.clear()")
+    again = visitor.context.new_page()
+    again.goto(page.url)
+    wait_ready(again)
+    assert again.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert again.locator("a:visible, button:visible, select:visible, input:visible").all_inner_texts() == ["Control Tower"]
+    again.keyboard.press("k")
+    assert again.url.endswith("?page=health&theme=dark")
+    assert again.get_by_role("link", name="Fleet").is_visible()
+    phone = visit(viewport={"width": PHONE_WIDTH, "height": 844}).open(model="churn", range="3h")
+    # The header takes two lines.
+    assert phone.locator(".top").evaluate("(top) => top.offsetHeight") <= 100
+    phone.get_by_role("button", name="Settings").click()
+    phone.get_by_label("Time zone").select_option("UTC")
+
+
+ANNOTATED = """(text) => {
+    const { start, end } = Bokeh.documents[1].get_model_by_name("annotations").data;
+    return [...document.querySelectorAll("#annotations .annotation-text")].some((cell) => cell.textContent === text) && end[0] - start[0];
+}"""
+"""How long the newest annotation is on the charts of a page whose list shows the text."""
+
+
+def test_what_happened_is_marked_on_all_charts_of_all_who_look(visit: Visit, server: Server) -> None:
+    visitor, text = visit(timezone_id="UTC"), "<img src=x onerror=alert(1)> rolled out"
+    page, other = visitor.open(model="churn", range="3h"), visitor.open(model="churn", range="3h")
+    digits = visitor.open(model="digits")
+    page.bring_to_front()
+    page.keyboard.press("a")
+    assert barriers(page) == []
+    page.keyboard.type(text)
+    minute = int(time.time()) // 60 * 60_000
+    page.locator("#annotate-from").fill(written(minute - 60 * MINUTE_MS))
+    page.locator("#annotate-to").fill(written(minute - 30 * MINUTE_MS))
+    page.keyboard.press("Enter")
+    for each in (page, other):
+        wait_until(lambda each=each: each.evaluate(ANNOTATED, text) == 30 * MINUTE_MS, "it is on the charts")  # type: ignore[misc]
+    page.locator("#card-latency").scroll_into_view_if_needed()
+    box = page.locator("#plot-latency").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 60)
+    page.locator("#card-latency .tip .tip-text").filter(has_text=text).wait_for()
+    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 60)
+    page.locator("#card-latency .tip").wait_for(state="hidden")
+    # A service tells of a deployment of all models.
+    deployed = {"kind": "deployment", "text": "v7 everywhere", "start": minute}
+    made = requests.post(server.url + "annotations", json=deployed)
+    assert made.status_code == 201
+    wait_until(lambda: digits.evaluate(ANNOTATED, "v7 everywhere") == 0, "it is on every model's page")
+    other.bring_to_front()
+    other.get_by_role("button", name=f"Edit: {text}").click()
+    other.get_by_label("What happened").fill("rolled back")
+    other.get_by_role("button", name="Save", exact=True).click()
+    wait_for(page, "document.querySelector('#annotations').textContent.includes('rolled back')")
+    other.get_by_role("button", name="Remove: rolled back").click()
+    wait_for(page, "!document.querySelector('#annotations').textContent.includes('rolled back')")
+    other.keyboard.press("Enter")  # what removed it has become the button that takes that back
+    wait_for(page, "document.querySelector('#annotations').textContent.includes('rolled back')")
+    assert requests.delete(f"{server.url}annotations/{made.json()['id']}").status_code == 200
+    assert requests.post(server.url + "annotations", json={"kind": "party", "text": "x"}).status_code == 400
+
+
+def written(ms: int) -> str:
+    """A time as a browser's input has it."""
+    return time.strftime("%Y-%m-%dT%H:%M", time.gmtime(ms / 1000))
