@@ -2,7 +2,7 @@
 
 python -m query.child FD
 
-A `Request` comes on stdin, the rows go to the file descriptor FD, and an `Answer` to stdout, both as JSON. The process has the lowest
+A `Request` comes on stdin, the rows go to the file descriptor FD, and an `Answer` to stdout, both as JSON. The process has a low
 priority and a limit of memory, of processor time and of what it writes; it ends when its stdin does, and so with whoever started it.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import select
 import sys
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ from schemas.errors import TowerError
 
 _TRIES = 5
 _BATCH_ROWS = 2_048
+NICENESS = 10
+"""A tenth of a processor's time while others want all of it: they hardly feel it, and it does not stand still."""
+_PATIENCE_S = 600
+"""A process that nobody gives a statement for so long ends, and is started again when it is needed."""
+_LONGEST_ERROR = 2_000
+"""Characters: more would not fit into the pipe, which is read when the process has ended."""
 _BESIDE_DUCKDB_MB = 768
 """What Arrow and Python may take beside DuckDB's own limit."""
 
@@ -141,7 +148,7 @@ def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], out: Bi
 
 
 def _limit(request: Request) -> None:
-    os.nice(19)
+    os.nice(NICENESS)
     virtual = psutil.Process().memory_info().vms + (request.memory_mb + _BESIDE_DUCKDB_MB) * 1_000_000
     limits = ((resource.RLIMIT_AS, virtual), (resource.RLIMIT_FSIZE, request.byte_limit), (resource.RLIMIT_CPU, request.cpu_s))
     for kind, limit in limits:
@@ -155,12 +162,16 @@ def _end_with_stdin() -> None:
 
 def main() -> None:
     """Run as a command."""
-    request = msgspec.json.decode(sys.stdin.buffer.readline(), type=Request)
+    if not select.select([sys.stdin], [], [], _PATIENCE_S)[0]:
+        return
+    request = msgspec.json.decode(sys.stdin.buffer.readline() or b"null", type=Request | None)
+    if request is None:
+        return
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     _limit(request)
     with os.fdopen(int(sys.argv[1]), "w+b") as out:
         done = answer(request, out)
-    sys.stdout.buffer.write(msgspec.json.encode(done))
+    sys.stdout.buffer.write(msgspec.json.encode(msgspec.structs.replace(done, error=done.error[:_LONGEST_ERROR])))
     sys.stdout.buffer.flush()
     # Nothing is to be saved, and a reader that is under way would be waited for.
     os._exit(0)

@@ -126,12 +126,23 @@ const relative = (line) => {
 };
 const told = (line) => (line.difference === null ? "\u2013" : signed(line.difference, line) + relative(line));
 
+// The metric over time on the Explore page, with the two sides as lines of it.
+function overTime(line) {
+  const { model, by, version, segment, a, b } = asked(), prefix = a.split("=")[0];
+  const kept = { model, metric: line.metric, range: "7d", version, segment, dimension: line.dimension };
+  if (by === "version") kept.version = "";
+  if (by === "segment") kept.segment = a !== "*" && prefix === b.split("=")[0] ? prefix : "";
+  return "?" + new URLSearchParams({ page: "explore", ...kept });
+}
+
 function row(line) {
-  const made = element("tr"), name = element("th", "", line.metric), verdict = element("td", "verdict", VERDICTS[line.verdict]);
+  const made = element("tr"), name = element("th"), link = element("a", "", line.metric), verdict = element("td", "verdict", VERDICTS[line.verdict]);
   made.dataset.verdict = line.verdict;
+  link.href = overTime(line);
+  name.append(link);
   name.scope = "row";
   if (line.dimension) name.append(element("span", "side-n", line.dimension));
-  name.title = nameOf(line);
+  link.title = `${nameOf(line)} over time`;
   if (line.change) verdict.append(element("span", `change ${line.change}`, `B ${line.change}`));
   made.append(name, valueCell(line.a, line.style), valueCell(line.b, line.style), element("td", "number", told(line)), track(line), verdict);
   return made;

@@ -6,6 +6,7 @@ import { RowGrid } from "./rowgrid.js";
 import { categoryName } from "./tile.js";
 import { element, find, setFreshness, setText, start } from "./shell.js";
 import { layouts, sqlOf } from "./sqlbuilder.js";
+import { examples } from "./sqlexamples.js";
 import { onZone } from "./time.js";
 
 const metrics = JSON.parse(find("metrics").textContent), limits = JSON.parse(find("query").textContent);
@@ -189,6 +190,7 @@ start((doc) => {
     setText(find("sql-note"), written === null ? "Made of the choices above; edit it as you like." : "Written by hand; the choices above do not count.");
     find("builder").classList.toggle("idle", written !== null);
     find("sql").value = written ?? sqlOf(choice, range.at());
+    find("sql").rows = Math.min(Math.max(find("sql").value.split("\n").length + 1, 7), 14);
     remember(range);
     run(find("sql").value);
   }
@@ -210,6 +212,12 @@ start((doc) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) again();
   });
   find("run").addEventListener("click", () => again());
+  options("example", [["", "Examples"], ...examples("").map(([name]) => [name, name])], "");
+  find("example").addEventListener("change", (event) => {
+    written = examples(choice.model).find(([name]) => name === event.target.value)?.[1] ?? written;
+    event.target.value = "";
+    again();
+  });
   find("rebuild").addEventListener("click", pick);
   find("copy").addEventListener("click", copy);
   find("cancel").addEventListener("click", () => asked?.abort());

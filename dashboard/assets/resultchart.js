@@ -4,7 +4,7 @@ import { isNumber, isTime } from "./rowgrid.js";
 import { element, setText, svg } from "./shell.js";
 import { full, tickText, ticks, zoneName } from "./time.js";
 
-const MOST = 8, HEIGHT = 260, LEFT = 64, RIGHT = 16, TOP = 10, BOTTOM = 26;
+const MOST = 8, BANDS = 2, HEIGHT = 260, LEFT = 64, RIGHT = 16, TOP = 10, BOTTOM = 26;
 const SILENT = new Set(["n", "low", "high", "revision"]);
 const NOT_A_NAME = new Set(["status", "window_start", "window_end", "updated_at"]);
 
@@ -15,14 +15,16 @@ export function linesOf(columns, rows, styles) {
   if (time < 0 || !numbers.length || rows.length < 2) return null;
   const status = columns.findIndex(([name]) => name === "status");
   const value = numbers.find(({ name }) => name === "value");
-  const names = columns.map(([name, type], index) => ({ name, type, index })).filter(({ name, type }) => type.startsWith("VARCHAR") && !NOT_A_NAME.has(name));
+  // A text that is the same in all rows tells no line from another.
+  const names = columns.map(([name, type], index) => ({ name, type, index }))
+    .filter(({ name, type, index }) => type.startsWith("VARCHAR") && !NOT_A_NAME.has(name) && rows.some((row) => row[index] !== rows[0][index]));
   const drawn = value ? [value] : numbers;
   const [low, high] = ["low", "high"].map((name) => (value ? columns.findIndex(([each]) => each === name) : -1));
   const lines = new Map();
   for (const row of rows) {
     const at = Date.parse(row[time]);
     if (Number.isNaN(at)) continue;
-    const key = names.map(({ index }) => row[index] ?? "\u2013").join(", ");
+    const key = names.map(({ index }) => row[index] ?? "\u2013").filter(Boolean).join(", ");
     for (const { name, index } of drawn) {
       if (row[index] === null) continue;
       const full = drawn.length > 1 ? [key, name].filter(Boolean).join(", ") : key || name;
@@ -86,7 +88,7 @@ export class ResultChart {
       const kept = thin(line.points, this.x);
       thinned ||= kept.length < line.points.length;
       const banded = kept.filter(([, , low, high]) => low !== null && high !== null);
-      if (lines.length <= 4 && banded.length > 1) {
+      if (lines.length <= BANDS && banded.length > 1) {
         const edge = [...banded.map(([at, , low]) => [at, low]), ...banded.reverse().map(([at, , , high]) => [at, high])];
         made.append(svg("polygon", { points: edge.map(([at, value]) => `${this.x(at).toFixed(1)},${y(value).toFixed(1)}`).join(" "), class: `band-${index}`, "clip-path": "url(#inside)" }));
       }
@@ -99,6 +101,7 @@ export class ResultChart {
     const notes = [`Times in ${zoneName(end)}.`];
     if (this.chart.left) notes.push(`The first ${lines.length} of ${lines.length + this.chart.left} lines.`);
     if (points.some(([, , , , open]) => open)) notes.push("Hollow points are provisional.");
+    if (lines.length > BANDS && points.some(([, , low]) => low !== null)) notes.push("Intervals are drawn for one or two lines, and told under the pointer.");
     if (thinned) notes.push("More points than pixels: of each pixel the least and the largest.");
     setText(this.note, notes.join(" "));
   }

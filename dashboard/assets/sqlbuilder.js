@@ -1,5 +1,5 @@
 // The SQL of what is picked on the Explore page.
-const literal = (text) => `'${text.replaceAll("'", "''")}'`;
+export const literal = (text) => `'${text.replaceAll("'", "''")}'`;
 const moment = (ms) => `TIMESTAMPTZ '${new Date(ms).toISOString().slice(0, 19).replace("T", " ")}+00'`;
 
 // What a choice can stand for beside one name: `each` is the value of a picker for every one of them.

@@ -68,7 +68,7 @@ class QueryHandler(RequestHandler):
     async def _progress(self, query: Query, form: Format) -> None:
         if form != "page":
             return
-        if query.before:
+        if query.before and not query.begun.done():
             await self._line({"before": query.before})
         await asyncio.wrap_future(query.begun)
         await self._line({"running": True})

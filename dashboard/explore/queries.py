@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,10 @@ class _Child:
         finally:
             self.end()
 
+    def discard(self) -> None:
+        self.end()
+        self.file.close()
+
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -116,12 +121,13 @@ class Query:
             if self._child is not None:
                 self._child.process.kill()
 
-    def take(self, child: _Child) -> None:
-        """Begin, unless it was taken back; then QueryFailed is raised."""
+    def take(self, begin: Callable[[], _Child]) -> _Child:
+        """Begin in the process that is returned, unless it was taken back; then QueryFailed is raised."""
         with self._lock:
-            self._child = child
             if self._cancelled:
                 raise QueryFailed("the query was cancelled")
+            self._child = begin()
+            return self._child
 
 
 class Queries:
@@ -133,7 +139,6 @@ class Queries:
         self._threads = ThreadPoolExecutor(settings.queries_at_once, thread_name_prefix="query")
         self._lock = threading.Lock()
         self._spare: _Child | None = None
-        self._unfinished = 0
         self._open: set[Query] = set()
         self.key = secrets.token_urlsafe(24)
         """Known to the pages of this server alone: an address without it was made elsewhere."""
@@ -148,7 +153,8 @@ class Queries:
             raise QueryFailed(f"the statement has {len(sql):,} characters", f"at most {MOST_SQL:,} are taken")
         if len(self._open) >= _MOST_OPEN:
             raise QueryFailed(f"{_MOST_OPEN} queries run or wait already", "try again in a moment")
-        query = Query(max(0, len(self._open) - self._settings.queries_at_once + 1))
+        unfinished = sum(not each.rows.done() for each in self._open)
+        query = Query(max(0, unfinished - self._settings.queries_at_once + 1))
         self._open.add(query)
         self._threads.submit(self._run, query, sql, form)
         return query
@@ -165,39 +171,43 @@ class Queries:
             query.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
         if self._spare is not None:
-            self._spare.end()
-            self._spare.file.close()
+            self._spare.discard()
 
     def _make_spare(self) -> None:
         with self._lock:
-            if self._spare is None or self._spare.process.poll() is not None:
-                self._spare = _Child.begin()
+            spare = self._spare
+            if spare is not None and spare.process.poll() is not None:
+                spare.discard()
+                spare = None
+            self._spare = spare or _Child.begin()
 
     def _take_spare(self) -> _Child:
         with self._lock:
             spare, self._spare = self._spare, None
-        return spare if spare is not None and spare.process.poll() is None else _Child.begin()
+        if spare is not None and spare.process.poll() is None:
+            return spare
+        if spare is not None:
+            spare.discard()
+        return _Child.begin()
 
     def _run(self, query: Query, sql: str, form: Format) -> None:
         query.begun.set_result(None)
         try:
-            child = self._take_spare()
+            child = query.take(self._take_spare)
             try:
-                query.rows.set_result(self._rows(query, child, sql, form))
+                query.rows.set_result(self._rows(child, sql, form))
             except BaseException:
-                child.end()
-                child.file.close()
+                child.discard()
                 raise
             finally:
                 self._make_spare()
         except Exception as error:  # whatever it is, it is for whoever waits for the rows
             query.rows.set_exception(error)
 
-    def _rows(self, query: Query, child: _Child, sql: str, form: Format) -> Rows:
+    def _rows(self, child: _Child, sql: str, form: Format) -> Rows:
         settings, began = self._settings, time.monotonic()
         limit_s = settings.query_time_limit_ms / 1000
         rows = settings.query_rows if form == "page" else settings.download_rows
-        query.take(child)
         request = Request(str(self._home.absolute()), sql, form, rows, _BYTES[form], settings.query_memory_mb, round(limit_s) + 5)
         answer = child.run(request, limit_s)
         if answer.error:

@@ -118,15 +118,15 @@ def test_sql_by_hand_is_kept_in_the_address_and_names_and_errors_are_text(visit:
     assert page.locator("#sql").input_value() == sql
     assert page.locator("#legend .legend-name").all_inner_texts() == [f"class={IMG}", "class==1+1"]
     assert page.locator("#grid td", has_text=IMG).count() == 3
-    assert rows_of(page)[1][1] == f"class={IMG}"
     page.fill("#sql", "SELECT '=1+1' AS \"@a\", * FROM range(20000)")
     page.click("#run")
     wait_shown(page, "First 10,000 rows of more")
     assert page.locator("#grid tbody tr").count() < 100
     page.locator("#grid").evaluate("(grid) => grid.scrollTo(0, grid.scrollHeight)")
     wait_for(page, "[...document.querySelectorAll('#grid tr')].some((row) => row.textContent.endsWith('9,999'))")
-    assert rows_of(page)[:2] == [["'@a", "range"], ["'=1+1", "0"]]
-    assert len(rows_of(page)) == 20_001
+    found = rows_of(page)
+    assert found[:2] == [["'@a", "range"], ["'=1+1", "0"]]
+    assert len(found) == 20_001
     page.fill("#sql", f"SELECT {quoted(IMG)} FROM nothing")
     page.click("#run")
     page.locator("#error").wait_for()
@@ -138,6 +138,10 @@ def test_sql_by_hand_is_kept_in_the_address_and_names_and_errors_are_text(visit:
     page.click("#rebuild")
     wait_shown(page)
     assert "sql=" not in page.url
+    for example in page.locator("#example option").all_inner_texts()[1:]:
+        page.select_option("#example", label=example)
+        wait_for(page, "/^[\\d,]+ rows? in/.test(document.getElementById('status').textContent)")
+    assert "sql=" in page.url
 
 
 def test_queries_wait_for_others_end_when_cancelled_and_keep_nobody_waiting(visit: Visit, server: Server) -> None:
@@ -176,9 +180,8 @@ def test_no_other_site_can_have_a_query_run(visit: Visit, server: Server) -> Non
     assert (refused.status_code, refused.text) == (400, "COPY is not a statement that reads - write a SELECT")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_has_no_barriers_and_fits_a_phone(visit: Visit, theme: str) -> None:
-    page = visit(color_scheme=theme).open(page="explore", model="churn", version="")
+def test_it_has_no_barriers_and_fits_a_phone(visit: Visit) -> None:
+    page = visit(color_scheme="dark").open(page="explore", model="churn", version="")
     wait_shown(page)
     assert barriers(page) == []
     for width in (PHONE_WIDTH, 320):
