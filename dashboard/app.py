@@ -16,6 +16,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 from dashboard.access.access import Access
 from dashboard.access.guard import end_connections, guard
+from dashboard.access.login import LoginPage
 from dashboard.access.routes import login_routes
 from dashboard.access.safety import require_safe
 from dashboard.access.settings import AccessSettings
@@ -152,6 +153,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
     assets = assets_route()
     plots = f"plots-{hashlib.sha256(plots_json()).hexdigest()[:12]}.json"
     pages = PageApplication(dashboard, doors, assets=assets, plots=plots)
+    login_page = LoginPage(ASSETS, access=doors, assets=assets, title=settings.title)
     origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]
     try:
         server = get_server(
@@ -168,9 +170,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
                 (f"/{plots}", PlotsHandler),
                 (ROUTE, AnnotationsHandler, {"store": dashboard.annotations, "access": doors}),
                 (f"{ROUTE}/([^/]+)", AnnotationHandler, {"store": dashboard.annotations, "access": doors}),
-                *login_routes(
-                    doors, folder=ASSETS, assets=assets, title=settings.title, ended=lambda: end_connections(server._tornado, doors)
-                ),
+                *login_routes(doors, login_page, lambda: end_connections(server._tornado, doors)),
                 ("/query", QueryHandler, {"queries": dashboard.queries}),
             ],
             use_index=False,
@@ -191,7 +191,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
         ) from error
 
     server._tornado.add_transform(SecurityHeaders)
-    guard(server._tornado, doors, assets)
+    guard(server._tornado, doors, assets, login_page)
     check = PeriodicCallback(lambda: end_connections(server._tornado, doors), _ACCESS_CHECK_S * 1000)
     loop.add_callback(check.start)
 

@@ -14,6 +14,7 @@ from tornado.routing import Matcher, Rule
 from tornado.web import RequestHandler
 
 from dashboard.access.access import Access, User
+from dashboard.access.login import LoginPage
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/health", "/login", "/login/oauth", "/logout")
@@ -35,8 +36,9 @@ class Refusal:
 class Guard(Matcher):
     """Matches what is refused. `origins` are the `host:port` by which browsers reach the dashboard."""
 
-    def __init__(self, access: Access, origins: list[str], assets: str) -> None:
+    def __init__(self, access: Access, origins: list[str], assets: str, page: LoginPage | None = None) -> None:
         self._access = access
+        self._page = page
         self._origins = origins
         self._assets = f"/{assets}/"
 
@@ -45,7 +47,7 @@ class Guard(Matcher):
         if request.headers.get("X-Forwarded-Proto") == "https" and self._access.by_proxy(request):
             request.protocol = "https"
         refusal = self.refusal(request)
-        return None if refusal is None else {"target_kwargs": {"refusal": refusal}}
+        return None if refusal is None else {"target_kwargs": {"refusal": refusal, "page": self._page}}
 
     def refusal(self, request: HTTPServerRequest) -> Refusal | None:
         """Return why a request is refused, or None."""
@@ -95,27 +97,32 @@ class Guard(Matcher):
 
 
 class Refuse(RequestHandler):
-    """Answers what is refused: a page is sent to where one signs in, all else learns why."""
+    """Answers what is refused: who wants a page is sent to where one signs in, or reads why on a page; all else learns it as text."""
 
-    def initialize(self, refusal: Refusal) -> None:
-        """Take the reason."""
+    def initialize(self, refusal: Refusal, page: LoginPage) -> None:
+        """Take the reason, and the page to say it on."""
         self._refusal = refusal
+        self._page = page
 
     def prepare(self) -> None:
         """Answer; nothing else of the request is looked at."""
         self.set_header("Cache-Control", "no-store")
-        if self._refusal.login and self.request.path == "/" and self.request.method == "GET":
-            self.redirect("login" + (f"?after={quote(self.request.query, safe='')}" if self.request.query else ""))
+        # Only 401: to others the page's own style would be refused, too.
+        if self._refusal.status == 401 and self.request.path == "/" and self.request.method == "GET":
+            if self._refusal.login:
+                self.redirect("login" + (f"?after={quote(self.request.query, safe='')}" if self.request.query else ""))
+            else:
+                self._page.answer(self, self._refusal.status, error=self._refusal.text + ".")
             return
         self.set_status(self._refusal.status)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(self._refusal.text + ".\n")
 
 
-def guard(application: BokehTornado, access: Access, assets: str) -> None:
+def guard(application: BokehTornado, access: Access, assets: str, page: LoginPage) -> None:
     """Put the rule before all routes of an application."""
     origins = sorted(application.websocket_origins)
-    application.default_router.rules.insert(0, Rule(Guard(access, origins, assets), Refuse))
+    application.default_router.rules.insert(0, Rule(Guard(access, origins, assets, page), Refuse))
 
 
 def end_connections(application: BokehTornado, access: Access) -> None:

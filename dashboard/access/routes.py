@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from tornado.web import RequestHandler
@@ -18,13 +17,10 @@ _HASHES_AT_ONCE = 2
 """Each takes a core and 32 MB."""
 
 
-def login_routes(
-    access: Access, *, folder: Path, assets: str, title: str, ended: Callable[[], None]
-) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
+def login_routes(access: Access, page: LoginPage, ended: Callable[[], None]) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
     """Return them; none where one does not sign in here. `ended` closes the connections of who has signed out."""
     if not access.has_login_page:
         return []
-    page = LoginPage(folder, access=access, assets=assets, title=title)
     executor = ThreadPoolExecutor(_HASHES_AT_ONCE, thread_name_prefix="password")
     arguments = {"access": access, "page": page, "attempts": Attempts(time.monotonic), "executor": executor}
     routes: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [

@@ -20,6 +20,7 @@ from bokeh.server.tornado import BokehTornado
 
 from dashboard import app
 from dashboard.access.access import Access
+from dashboard.access.login import LoginPage
 from dashboard.access.settings import AccessSettings
 from dashboard.history import History
 from dashboard.settings import DashboardSettings
@@ -58,10 +59,10 @@ def note_routes(file: Path) -> None:
     """Write down all routes that there are when they are put under guard."""
     guard = app.guard
 
-    def noting(application: BokehTornado, access: Access, assets: str) -> None:
+    def noting(application: BokehTornado, access: Access, assets: str, page: LoginPage) -> None:
         rules = application.wildcard_router.rules
         file.write_text("\n".join(rule.matcher.regex.pattern for rule in rules))
-        guard(application, access, assets)
+        guard(application, access, assets, page)
 
     app.guard = noting
 

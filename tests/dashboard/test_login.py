@@ -88,6 +88,8 @@ def test_a_stranger_gets_nothing_by_any_route(server: Server) -> None:
     health = [("GET", "/health", 200), ("POST", "/health", 405), ("DELETE", "/health", 405)]
     # Before assets there is a check of their own; they are the same for everybody.
     assert [each for each in opened if not each[1].startswith("/assets-")] == [*health, *login, *logout]
+    elsewhere = requests.get(server.url, headers={"Host": "rebound.example.org"})
+    assert (elsewhere.status_code, "rebound.example.org is no name of this dashboard" in elsewhere.text) == (421, True)
     assert set(requests.get(server.url + "health").json()) == {"status", "since"}
     assert "viewers" in logged_in(server, "bob").get(server.url + "health").json()
 
