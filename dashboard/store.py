@@ -166,6 +166,12 @@ class Store:
             facts = self._models.get(model, ModelFacts())
             return sorted(facts.versions), sorted(facts.segments)
 
+    def dimensions(self, model: str) -> list[str]:
+        """Return the dimensions of a model that the fleet's series have, sorted, without `''`."""
+        with self._lock:
+            frames = self._fleet.get(model, {}).values()
+            return sorted({dimension for frame in frames for dimension, _ in frame.columns if dimension})
+
     def sizes(self) -> dict[str, int]:
         """Return how much is kept, for the health page."""
         with self._lock:

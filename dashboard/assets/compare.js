@@ -202,8 +202,7 @@ start((doc) => {
   state = doc.get_model_by_name("state");
   const hear = () => {
     const before = facts;
-    facts = JSON.parse(state.facts);
-    setFreshness(facts.newest, facts.feed);
+    facts = JSON.parse(state.lasting);
     const names = (of) => JSON.stringify([of.models, of.model, of.versions, of.segments]);
     if (names(before) !== names(facts) && choice.by !== "range" && !(choice.a && choice.b)) return ask();
     fillPickers();
@@ -232,9 +231,14 @@ start((doc) => {
       : [choice.b, choice.a, choice.start, choice.end, choice.start_b, choice.end_b];
     ask();
   });
-  state.connect(state.properties.facts.change, hear);
-  facts = JSON.parse(state.facts);
-  setFreshness(facts.newest, facts.feed);
+  const showFreshness = () => {
+    const { newest, feed } = JSON.parse(state.facts);
+    setFreshness(newest, feed);
+  };
+  state.connect(state.properties.facts.change, showFreshness);
+  state.connect(state.properties.lasting.change, hear);
+  facts = JSON.parse(state.lasting);
+  showFreshness();
   onZone(() => { fillPickers(); draw(); });
   ask();
 });

@@ -170,19 +170,25 @@ async function copy() {
 
 start((doc) => {
   const state = doc.get_model_by_name("state");
+  let newest = 0;
+  const showFreshness = () => {
+    const told = JSON.parse(state.facts);
+    newest = told.newest;
+    setFreshness(newest, told.feed);
+  };
   const told = () => {
-    facts = JSON.parse(state.facts);
-    setFreshness(facts.newest, facts.feed);
+    facts = JSON.parse(state.lasting);
     fillPickers();
   };
   fillMetrics();
+  showFreshness();
   told();
   if (!choice.model && !address.has("model") && facts.models.length) choice.model = facts.models[0];
   const pick = () => {
     written = null;
     again();
   };
-  const range = new TimeRange(() => facts.newest, pick);
+  const range = new TimeRange(() => newest, pick);
   if (choice.model !== facts.model) state.choice = JSON.stringify({ model: choice.model });
   function again() {
     fillPickers();
@@ -221,7 +227,8 @@ start((doc) => {
   find("rebuild").addEventListener("click", pick);
   find("copy").addEventListener("click", copy);
   find("cancel").addEventListener("click", () => asked?.abort());
-  state.connect(state.properties.facts.change, told);
+  state.connect(state.properties.facts.change, showFreshness);
+  state.connect(state.properties.lasting.change, told);
   onZone(draw);
   again();
 });

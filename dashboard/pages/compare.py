@@ -7,14 +7,12 @@ from bokeh.document import Document
 
 from dashboard.compare.choice import Choice
 from dashboard.compare.reader import Comparison
-from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
+from dashboard.pages.state import PageState, Services, freshness
 
 
 class CompareFacts(msgspec.Struct, frozen=True):
     """What the browser is told: all models, the names of the picked one, and the comparison; `choice` is what that is of."""
 
-    feed: FeedFacts
-    newest: int
     models: list[str]
     model: str
     versions: list[str]
@@ -46,15 +44,12 @@ class ComparePage:
     def pull(self) -> None:
         """Bring the facts up to date, and have read what was picked, or has a newer export."""
         store = self._services.store
-        answered = self._answer[0] if self._answer else None
+        answered, comparison = self._answer or (None, None)  # at once: the reader's thread replaces it
         if self._choice is not None and not self._reading and (answered != self._choice or self._exports != store.exports):
             self._read(self._choice)
-        models = store.models()
-        versions, segments = store.names(self._model)
-        newest = max((newest for newest, _ in models.values()), default=0)
-        comparison = self._answer[1] if self._answer else None
-        facts = CompareFacts(feed_facts(self._services), newest, sorted(models), self._model, versions, segments, answered, comparison)
-        self._state.tell(facts)
+        self._state.tell(freshness(self._services))
+        facts = CompareFacts(sorted(store.models()), self._model, *store.names(self._model), answered, comparison)
+        self._state.tell_lasting(facts)
 
     def _read(self, choice: Choice) -> None:
         self._reading = True

@@ -6,7 +6,7 @@ import msgspec
 from bokeh.document import Document
 
 from dashboard.format import style_of
-from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
+from dashboard.pages.state import PageState, Services, freshness
 from schemas.metrics import METRICS, WINDOW_LENGTH_MS
 
 
@@ -16,11 +16,9 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str = ""
 
 
-class ExploreFacts(msgspec.Struct, frozen=True):
-    """What the browser is told: all models, and of the picked one its versions, segments and dimensions; `newest` in epoch ms."""
+class ExploreNames(msgspec.Struct, frozen=True):
+    """What can be picked: all models, and of the picked one its versions, segments and dimensions."""
 
-    feed: FeedFacts
-    newest: int
     models: list[str]
     model: str
     versions: list[str]
@@ -48,12 +46,9 @@ class ExplorePage:
     def pull(self) -> None:
         """Bring the facts up to date."""
         store = self._services.store
-        models = store.models()
-        newest = max((newest for newest, _ in models.values()), default=0)
-        versions, segments = store.names(self._model)
-        dimensions = sorted({dimension for _, dimension, _ in store.fleet(self._model) if dimension})
-        facts = ExploreFacts(feed_facts(self._services), newest, sorted(models), self._model, versions, segments, dimensions)
-        self._state.tell(facts)
+        self._state.tell(freshness(self._services))
+        names = ExploreNames(sorted(store.models()), self._model, *store.names(self._model), store.dimensions(self._model))
+        self._state.tell_lasting(names)
 
     def _choose(self, text: str) -> None:
         try:

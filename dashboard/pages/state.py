@@ -22,9 +22,13 @@ from dashboard.watch.watch import Watch
 
 
 class PageState(DataModel):
-    """`facts`, `annotations`: JSON for the browser, replaced whole; `choice`: JSON from the browser."""
+    """`facts`, `lasting`, `annotations`: JSON for the browser, replaced whole; `choice`: JSON from the browser.
+
+    `lasting` are facts that change seldom: those that change with each event are not to take them along.
+    """
 
     facts = String(default="{}")
+    lasting = String(default="{}")
     choice = String(default="{}")
     annotations = String(default="[]")
 
@@ -33,6 +37,12 @@ class PageState(DataModel):
         text = msgspec.json.encode(facts).decode()
         if text != self.facts:
             self.update(facts=text)
+
+    def tell_lasting(self, facts: msgspec.Struct) -> None:
+        """Give the browser new lasting facts, unless they are as before."""
+        text = msgspec.json.encode(facts).decode()
+        if text != self.lasting:
+            self.update(lasting=text)
 
     def annotate(self, annotations: list[Annotation]) -> None:
         """Give the browser the annotations, unless they are as before; they change seldom, so they are no part of the facts."""
@@ -46,6 +56,13 @@ class FeedFacts(msgspec.Struct, frozen=True):
 
     state: str
     since: int
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """All that a page without live numbers is told of what is live: the feed, and the newest event time (epoch ms)."""
+
+    feed: FeedFacts
+    newest: int
 
 
 class Services(Protocol):
@@ -69,3 +86,9 @@ def feed_facts(services: Services) -> FeedFacts:
     """Return the feed's state for the browser."""
     status = services.feed_status()
     return FeedFacts(status.state, status.since_ms)
+
+
+def freshness(services: Services) -> Freshness:
+    """Return the feed's state and the newest event time for the browser."""
+    newest = max((newest for newest, _ in services.store.models().values()), default=0)
+    return Freshness(feed_facts(services), newest)

@@ -127,6 +127,7 @@ def test_the_guard_refuses_other_sites_and_other_names(tmp_path: Path) -> None:
         ("/annotations", "POST", "u" * 20, 401),
         ("/annotations", "GET", "t" * 20, 401),
         ("/", "GET", "t" * 20, 401),
+        ("/query", "GET", "t" * 20, 401),
     ):
         refusal = shut.refusal(request(path, method, Authorization=f"Bearer {token}", Content_Type="application/json"))
         assert (refusal and refusal.status) == expected
