@@ -154,7 +154,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
     plots = f"plots-{hashlib.sha256(plots_json()).hexdigest()[:12]}.json"
     pages = PageApplication(dashboard, doors, assets=assets, plots=plots)
     login_page = LoginPage(ASSETS, access=doors, assets=assets, title=settings.title)
-    origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host))]
+    origins = [f"{name}:{settings.port}" for name in dict.fromkeys(("localhost", "127.0.0.1", settings.host)) if ":" not in name]
     try:
         server = get_server(
             {"/": pages},  # type: ignore[dict-item]
@@ -191,6 +191,8 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
         ) from error
 
     server._tornado.add_transform(SecurityHeaders)
+    if ":" in settings.host:  # an address of IPv6, with which Bokeh would refuse the list
+        server._tornado.websocket_origins.add(f"[{settings.host}]:{settings.port}")
     guard(server._tornado, doors, assets, login_page)
     check = PeriodicCallback(lambda: end_connections(server._tornado, doors), _ACCESS_CHECK_S * 1000)
     loop.add_callback(check.start)

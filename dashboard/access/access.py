@@ -15,10 +15,12 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler, create_signed_value, decode_signed_value
 
 from dashboard.access.safety import beyond_this_machine
-from dashboard.access.secret import derived, read_or_make_secret
+from dashboard.access.secret import derived, read_or_make_secret, secret_file
 from dashboard.access.settings import AccessSettings
 from dashboard.access.users import Users
 from dashboard.settings import DashboardSettings
+from schemas.errors import TowerError
+from schemas.files import replace_file
 
 _DAY_MS = 86_400_000
 _GROUP = "group:"
@@ -57,7 +59,8 @@ class Access:
         self.cookie = f"tower-login-{settings.port}"
         self._anyone = User("", operator=not beyond_this_machine(settings))
         self._proxies = [ipaddress.ip_network(address, strict=False) for address in access.proxy_addresses]
-        self._ended: dict[str, float] = {}
+        self._ended_file = home / "dashboard" / "ended-logins.json"
+        self._ended = _read_ended(self._ended_file) if self.has_login_page else {}
 
     @property
     def has_login_page(self) -> bool:
@@ -111,9 +114,10 @@ class Access:
         login = self.login_of(handler.request)
         handler.clear_cookie(self.cookie)
         if login is not None:
-            now = time.monotonic()
+            now = time.time()
             self._ended = {each: until for each, until in self._ended.items() if until > now}
             self._ended[login.id] = now + self.settings.login_lifetime_ms / 1000
+            replace_file(self._ended_file, msgspec.json.encode(self._ended))
 
     def login_of(self, request: HTTPServerRequest) -> Login | None:
         """Return a valid login, or None."""
@@ -146,6 +150,18 @@ class Access:
 
     def _operates(self, name: str, groups: list[str]) -> bool:
         return _listed(self.settings.operators, name, groups)
+
+
+def _read_ended(file: Path) -> dict[str, float]:
+    """Return the logins that were ended before their time, and until when (seconds since 1970) that must be known."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, float])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        raise TowerError(
+            f"{file} cannot be read: {error}", f"remove it and {secret_file(file.parent.parent)}, which signs out everybody"
+        ) from error
 
 
 def _listed(patterns: list[str], name: str, groups: list[str]) -> bool:

@@ -66,6 +66,7 @@ MISSPELT = ["--set", "kafka.bootstrap_servers=127.0.0.1:1", "--set", "kafka.opti
         (["--set", "pipeline.processes=0", "--set", "kafka.bootstrap_servers=127.0.0.1:1", "pipeline"], 2, "pipeline.processes: expected"),
         (["dashboard", "--port", "70000"], 2, "argument --port: expected a whole number from 1 to 65535, got '70000'"),
         (["--set", "dashboard.port=70000", "--set", "kafka.bootstrap_servers=127.0.0.1:1", "dashboard"], 2, "dashboard.port"),
+        (["--set", "dashboard.host=0.0.0.0", "dashboard"], 2, "set access.login to password, proxy or oauth"),
         (["replay", "no-such.csv", "--model", "m"], 2, "no-such.csv is not a file"),
         (["--set", "pipeline.nope=1", "query", "SELECT 1"], 2, "did you mean"),
         (["query", "SELECT nope FROM metrics"], 1, "nope"),
@@ -204,3 +205,17 @@ def test_an_interrupt_while_modules_are_imported_says_nothing(tmp_path: Path) ->
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-P", "-m", "control"], env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_users_are_added_listed_and_removed(tmp_path: Path) -> None:
+    def users(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "control", "--set", "access.login=password", "users", *arguments]
+        return subprocess.run(command, input=given, env=clean_environment(tmp_path), capture_output=True, text=True, check=False)
+
+    assert users("add", "ann", "--operator", given="correct horse battery\n").returncode == 0
+    assert users("list").stdout == "ann\toperator\n"
+    refused = users("add", "bob", given="short\n")
+    assert (refused.returncode, refused.stderr.count("\n"), "short" in refused.stderr) == (2, 1, False)
+    assert users("remove", "bob").returncode == 1
+    assert users("remove", "ann").returncode == 0
+    assert users("list").stdout == ""

@@ -184,6 +184,7 @@ def test_a_login_ends_with_its_time_its_password_its_user_and_when_one_signs_out
     stolen.cookie = browser.cookie
     doors.sign_out(handler(browser))
     assert stolen.user() is None
+    assert stolen.user(access(tmp_path, login="password")) is None  # after a restart, too
     doors.sign_in(handler(browser), "ann", [])
     users.set("ann", "another password", operator=False)
     assert browser.user() is None
