@@ -85,14 +85,22 @@ function ask() {
   draw();
 }
 
-// No more digits than the interval supports: two of its half.
+// No more digits than the interval supports: two of its half. What is written as zero has no sign.
 function signed(value, line) {
-  const share = line.style === "percent" ? 100 : 1, points = ["percent", "points", "percentage"].includes(line.style);
-  if (line.low === null || !points && line.style !== "score") return (value > 0 ? "+" : "") + text(value, line.style === "score" ? "score" : line.style === "percent" ? "points" : line.style);
-  const scale = line.style === "points" ? 100 : share, half = ((line.high - line.low) / 2) * scale;
+  const shown = written(value, line);
+  return /[1-9]/.test(shown) ? shown : shown.slice(1);
+}
+
+function written(value, line) {
+  const points = ["percent", "points", "percentage"].includes(line.style), sign = value < 0 ? "\u2212" : "+";
+  if (line.low === null || (!points && line.style !== "score")) {
+    const size = Math.abs(value), usual = points ? text(line.style === "percentage" ? size / 100 : size, "points").replace("+", "") : text(size, line.style);
+    return sign + (/[1-9]/.test(usual) || !value ? usual : size.toPrecision(2));
+  }
+  const scale = points && line.style !== "percentage" ? 100 : 1, half = ((line.high - line.low) / 2) * scale;
   const digits = half > 0 ? Math.min(Math.max(1 - Math.floor(Math.log10(half)), 0), 4) : 1;
   const shown = Math.abs(value * scale).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return (value < 0 ? "\u2212" : "+") + shown + (points ? "\u202fpp" : "");
+  return sign + shown + (points ? "\u202fpp" : "");
 }
 
 function valueCell(value, style) {

@@ -18,7 +18,7 @@ const choice = Object.fromEntries(Object.entries(DEFAULTS).map(([name, usual]) =
 let written = address.get("sql"), facts = {}, asked = null, shown = null;
 
 const grid = new RowGrid(find("grid"));
-const chart = new ResultChart(find("plot"), find("legend"), find("chart-note"));
+const chart = new ResultChart(find("plot"), find("legend"), find("when"), find("chart-note"));
 
 // Keeps what is picked in the list, also while the server has not told its name yet.
 function options(id, pairs, value) {
@@ -124,6 +124,7 @@ async function run(sql) {
   let state = "Asking";
   const tell = () => say(`${state}\u2026 ${Math.floor((Date.now() - began) / 1000)}\u202fs`, "running");
   const clock = setInterval(tell, 1000);
+  for (const id of ["csv", "parquet"]) find(id).hidden = true;
   tell();
   try {
     const answer = await fetch(fileAddress(sql, "page"), { signal: mine.signal, cache: "no-store" });

@@ -4,7 +4,7 @@ import { isNumber, isTime } from "./rowgrid.js";
 import { element, setText, svg } from "./shell.js";
 import { full, tickText, ticks, zoneName } from "./time.js";
 
-const MOST = 8, BANDS = 2, HEIGHT = 260, LEFT = 64, RIGHT = 16, TOP = 10, BOTTOM = 26;
+const MOST = 8, BANDS = 2, HEIGHT = 260, LEFT = 64, RIGHT = 30, TOP = 10, BOTTOM = 26;
 const SILENT = new Set(["n", "low", "high", "revision"]);
 const NOT_A_NAME = new Set(["status", "window_start", "window_end", "updated_at"]);
 
@@ -38,8 +38,8 @@ export function linesOf(columns, rows, styles) {
 }
 
 export class ResultChart {
-  constructor(root, legend, note) {
-    [this.root, this.legend, this.note] = [root, legend, note];
+  constructor(root, legend, when, note) {
+    [this.root, this.legend, this.when, this.note] = [root, legend, when, note];
     new ResizeObserver(() => this.draw()).observe(root);
     root.addEventListener("pointermove", (event) => this.hover(event.clientX - root.getBoundingClientRect().left));
     root.addEventListener("pointerleave", () => this.hover(null));
@@ -121,7 +121,7 @@ export class ResultChart {
       setText(value, point ? text(point[1], style) : "\u2013");
       setText(band, point && point[2] !== null && point[3] !== null ? `${text(point[2], style)} to ${text(point[3], style)}` : "");
     });
-    this.root.dataset.at = at === null ? "" : full(at);
+    setText(this.when, at === null ? "" : full(at));
   }
 }
 
