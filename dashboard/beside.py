@@ -55,8 +55,10 @@ def _last(points: Points) -> float:
 def _most_nulls(series: Series) -> str:
     """Name the feature with the largest share of nulls, where there are several."""
     metric = "input_null_percentage"
-    features = {dimension for _, dimension, name in series if name == metric and dimension}
-    worst = max(((_last(states.judged_window(series, metric, feature)), feature) for feature in features), default=None)
-    if worst is None or len(features) < 2 or np.isnan(worst[0]) or worst[0] <= 0:
+    features = [dimension for dimension in states.dimensions(series, metric) if dimension]
+    shares = {feature: _last(states.judged_window(series, metric, feature)) for feature in features}
+    some = [feature for feature, share in shares.items() if share > 0]  # neither none nor too few to say
+    if len(features) < 2 or not some:
         return ""
-    return f"most in {worst[1].partition('=')[2]}: {SPACE.join(number(worst[0], style_of(metric)))}"
+    worst = max(some, key=lambda feature: shares[feature])
+    return f"most in {worst.partition('=')[2]}: {SPACE.join(number(shares[worst], style_of(metric)))}"

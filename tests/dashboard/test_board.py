@@ -195,6 +195,8 @@ def test_beside_its_number_a_tile_says_what_it_is_of() -> None:
         for name, value in (("", 1.0), ("age", 0.5), ("plan", 1.5))
     }
     assert tile(Category.DATA_QUALITY, nulls).beside == "most in plan: 1.5\u202f%"
+    few = {("10s", f"feature={name}", "input_null_percentage"): points("10s", [50.0] * 4, n=3) for name in "abcdefgh"}
+    assert tile(Category.DATA_QUALITY, {**few, **nulls}).beside == "most in plan: 1.5\u202f%"
     business = {("7d", "variant=b", "conversion_rate_uplift"): points("7d", [0.01] * 4), ("1h", "", "revenue"): points("1h", [4321.0] * 4)}
     assert tile(Category.BUSINESS, business).beside == "revenue 4,321 an hour"
 
