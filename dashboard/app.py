@@ -40,6 +40,7 @@ from dashboard.watch.watch import Watch
 from dashboard.widgets.charts import plots_json
 from schemas.errors import ConfigurationError
 from schemas.kafka import KafkaSettings
+from schemas.metrics import DEFAULT_RETENTION_MS
 
 _REFRESH_S = 1.0
 _ACCESS_CHECK_S = 30
@@ -60,6 +61,7 @@ class Dashboard:
         home: Path,
         kafka: KafkaSettings,
         settings: DashboardSettings,
+        retention_ms: Mapping[str, int],
         on_loop: Callable[[Callable[[], None]], object],
         failed: Callable[[Exception], None],
     ) -> None:
@@ -81,7 +83,7 @@ class Dashboard:
             now_ms=_now_ms,
         )
 
-        self.comparisons = Reader(home)
+        self.comparisons = Reader(home, retention_ms)
         self.queries = Queries(home=home, settings=settings)
         self.watch = Watch(home=home, kafka=kafka, feed=self.feed_status, now_ms=_now_ms)
 
@@ -129,7 +131,14 @@ class Dashboard:
             self.loader.load(scope)
 
 
-def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, access: AccessSettings) -> None:
+def serve(
+    *,
+    home: Path,
+    kafka: KafkaSettings,
+    settings: DashboardSettings,
+    access: AccessSettings,
+    retention_ms: Mapping[str, int] = DEFAULT_RETENTION_MS,
+) -> None:
     """Serve the dashboard until SIGTERM or Ctrl-C, or until its feed fails; then the error is raised.
 
     Raises ConfigurationError when the port is taken, the address is not this machine's, or strangers could reach it.
@@ -149,7 +158,7 @@ def serve(*, home: Path, kafka: KafkaSettings, settings: DashboardSettings, acce
         loop.add_callback(loop.stop)
 
     doors = Access(home, settings, access)
-    dashboard = Dashboard(home=home, kafka=kafka, settings=settings, on_loop=loop.add_callback, failed=failed)
+    dashboard = Dashboard(home=home, kafka=kafka, settings=settings, retention_ms=retention_ms, on_loop=loop.add_callback, failed=failed)
     assets = assets_route()
     plots = f"plots-{hashlib.sha256(plots_json()).hexdigest()[:12]}.json"
     pages = PageApplication(dashboard, doors, assets=assets, plots=plots)

@@ -11,6 +11,7 @@ from control.commands.command import Invocation
 from control.console import Console
 from control.kafka_access import admin_client
 from dashboard.access.safety import require_safe
+from schemas.kafka import KafkaSettings
 
 NAME = "dashboard"
 HELP = "the dashboard alone"
@@ -30,13 +31,15 @@ def run(options: argparse.Namespace, call: Invocation) -> int:
     try:
         from dashboard.app import serve
 
+        def serve_from(kafka: KafkaSettings) -> None:
+            serve(home=config.home, kafka=kafka, settings=config.dashboard, access=config.access, retention_ms=config.pipeline.retention_ms)
+
         if config.kafka.bootstrap_servers:
             admin_client(config.kafka)  # its options are checked before a page is served
-            serve(home=config.home, kafka=config.kafka, settings=config.dashboard, access=config.access)
+            serve_from(config.kafka)
             return 0
         with EmbeddedBroker(config.home, config.broker, report=console.line, progress=console.progress) as embedded:
-            kafka = config.kafka.embedded(embedded.bootstrap_servers)
-            serve(home=config.home, kafka=kafka, settings=config.dashboard, access=config.access)
+            serve_from(config.kafka.embedded(embedded.bootstrap_servers))
     except KeyboardInterrupt:
         return 0
     return 0

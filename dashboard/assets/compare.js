@@ -212,7 +212,8 @@ start((doc) => {
     const before = facts;
     facts = JSON.parse(state.lasting);
     const names = (of) => JSON.stringify([of.models, of.model, of.versions, of.segments]);
-    if (names(before) !== names(facts) && choice.by !== "range" && !(choice.a && choice.b)) return ask();
+    const lacks = !choice.model || (choice.by !== "range" && !(choice.a && choice.b));
+    if (names(before) !== names(facts) && lacks) return ask();
     fillPickers();
     if (JSON.stringify(before.comparison) !== JSON.stringify(facts.comparison)) draw();
   };

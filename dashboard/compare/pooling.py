@@ -2,6 +2,7 @@
 
 Shares come from their pooled counts, `value` times `n`, which are whole numbers; sums add up; means are weighted by what they are
 over. Precision, recall, F1 and latency quantiles are no function of the values of their parts: they are known for single windows alone.
+What float64 does not hold is no value, as in the pipeline.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def pool(windows: Iterable[Iterable[MetricRow]], seconds: float) -> dict[Column,
     for window in windows:
         for row in window:
             rows.setdefault((row.metric, row.dimension), []).append(row)
-    found = {column: value for column, parts in rows.items() if (value := _pooled(column[0], parts)) is not None}
+    pooled = {column: _pooled(column[0], parts) for column, parts in rows.items()}
+    found = {column: value for column, value in pooled.items() if value is not None and math.isfinite(value.value)}
     _add_ratios(found, seconds)
     _add_errors(found, rows)
     _add_uplifts(found)
@@ -44,14 +46,21 @@ def _pooled(metric: str, parts: list[MetricRow]) -> Value | None:
         share = wilson(sum(round(part.value * part.n / scale) for part in parts), n)
         return Value(share.value * scale, n, *(None if bound is None else bound * scale for bound in (share.low, share.high)))
     if metric in _SUMS:
-        return Value(math.fsum(part.value for part in parts), n)
+        return Value(_sum(part.value for part in parts), n)
     if metric == "latency_max_ms":
         return Value(max(part.value for part in parts), n)
     if metric in ("latency_avg_ms", "mae"):
-        return Value(math.fsum(part.value * part.n for part in parts) / n, n)
+        return Value(_sum(part.value * part.n for part in parts) / n, n)
     if metric == "rmse":
-        return Value(math.sqrt(math.fsum(part.value**2 * part.n for part in parts) / n), n)
+        return Value(math.sqrt(_sum(part.value * part.value * part.n for part in parts) / n), n)
     return None
+
+
+def _sum(values: Iterable[float]) -> float:
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
 
 
 def _add_ratios(found: dict[Column, Value], seconds: float) -> None:
@@ -68,7 +77,7 @@ def _add_errors(found: dict[Column, Value], rows: Mapping[Column, list[MetricRow
     for (metric, dimension), mean in list(found.items()):
         root = found.get(("rmse", dimension))
         if metric == "mae" and root is not None and mean.n > 1:
-            half = _Z * math.sqrt(max(0.0, root.value**2 - mean.value**2) / (mean.n - 1))
+            half = _Z * math.sqrt(max(0.0, root.value * root.value - mean.value * mean.value) / (mean.n - 1))
             found[metric, dimension] = Value(mean.value, mean.n, max(0.0, mean.value - half), mean.value + half)
 
 

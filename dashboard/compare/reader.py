@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
@@ -17,6 +17,7 @@ from dashboard.compare.pooling import POOLED, Column, pool
 from dashboard.compare.stretch import Stretch, is_one_window, tiles, whole
 from dashboard.history import History, read_manifest
 from dashboard.scope import Scope
+from schemas.metrics import DEFAULT_RETENTION_MS
 
 _log = logging.getLogger("dashboard.compare")
 
@@ -28,6 +29,9 @@ class Side(msgspec.Struct, frozen=True):
     segment: str
     start: int
     end: int
+
+
+_NONE = Side("", "", 0, 0)
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -48,28 +52,32 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Reads comparisons, one after the other."""
+    """Reads comparisons, one after the other; `kept_ms` says how long each window is kept."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, kept_ms: Mapping[str, int] = DEFAULT_RETENTION_MS) -> None:
         self._home = home
+        self._kept_ms = kept_ms
         self._history: History | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compare")
 
     def read(self, model: str, sides: Callable[[int], tuple[Side, Side]], done: Callable[[Comparison], None]) -> None:
         """Read two sides and call `done`, in the reader's thread. `sides` is given the newest event time of the lake (epoch ms)."""
-        self._worker.submit(lambda: done(self._guarded(model, *sides(read_manifest(self._home).newest_event_time))))
+        self._worker.submit(lambda: done(self._guarded(model, sides)))
 
     def close(self) -> None:
         """Stop after the read that is under way."""
         self._worker.shutdown(wait=True, cancel_futures=True)
 
-    def _guarded(self, model: str, a: Side, b: Side) -> Comparison:
-        newest = read_manifest(self._home).newest_event_time
+    def _guarded(self, model: str, sides: Callable[[int], tuple[Side, Side]]) -> Comparison:
         try:
-            return self._compared(model, _whole(a, newest), _whole(b, newest), newest)
-        except (duckdb.Error, msgspec.MsgspecError) as error:
-            _log.error("a comparison could not be read from %s: %s", self._home / "lake", error)
-            return Comparison(a, b, [], [], (True, True), False, newest, "The lake cannot be read now; see the dashboard's log.")
+            newest = read_manifest(self._home).newest_event_time
+            a, b = (self._whole(side, newest) for side in sides(newest))
+            return self._compared(model, a, b, newest)
+        except Exception as error:  # whatever it is: a page that is never answered would ask no more
+            _log.error(
+                "a comparison could not be read from %s: %s", self._home / "lake", error, exc_info=not isinstance(error, duckdb.Error)
+            )
+            return Comparison(_NONE, _NONE, [], [], (True, True), False, 0, "The lake cannot be read now; see the dashboard's log.")
 
     def _compared(self, model: str, a: Side, b: Side, newest: int) -> Comparison:
         (of_a, missing_a), (of_b, missing_b) = (self._values(model, side, newest) for side in (a, b))
@@ -91,10 +99,9 @@ class Reader:
         seconds = max(1.0, (min(side.end, newest) - side.start) / 1000)
         return pool([each.rows for each in windows], seconds), missing
 
-
-def _whole(side: Side, newest: int) -> Side:
-    stretch = whole(Stretch(side.start, side.end), newest)
-    return msgspec.structs.replace(side, start=stretch.start, end=stretch.end)
+    def _whole(self, side: Side, newest: int) -> Side:
+        stretch = whole(Stretch(side.start, side.end), newest, self._kept_ms)
+        return msgspec.structs.replace(side, start=stretch.start, end=stretch.end)
 
 
 def _share(a: Side, b: Side) -> bool:

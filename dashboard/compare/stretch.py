@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.metrics import DEFAULT_RETENTION_MS, ROLLING, ROLLING_STEP_MS, WINDOW_LENGTH_MS
 
 MINUTE_MS, HOUR_MS, DAY_MS = (WINDOW_LENGTH_MS[window] for window in ("1m", "1h", "1d"))
-_MINUTES_REACH_MS = DEFAULT_RETENTION_MS["1m"] - HOUR_MS
-"""How far back from the newest event minutes are surely kept."""
+_SURE_MS = 10 * MINUTE_MS
+"""What is so much younger than its retention is surely there: the pipeline may be a little ahead of what the lake says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,10 @@ class Tile:
     last: int
 
 
-def whole(stretch: Stretch, newest: int) -> Stretch:
-    """Return the stretch with its ends on whole minutes, or on whole hours where minutes are no longer kept; at least one of them long."""
-    step = MINUTE_MS if stretch.start >= newest - _MINUTES_REACH_MS else HOUR_MS
+def whole(stretch: Stretch, newest: int, kept_ms: Mapping[str, int] = DEFAULT_RETENTION_MS) -> Stretch:
+    """Return the stretch with its ends on whole minutes, hours or days, the finest that are kept so long; at least one of them long."""
+    kept = (WINDOW_LENGTH_MS[window] for window in ("1m", "1h") if stretch.start >= newest - kept_ms[window] + _SURE_MS)
+    step = next(kept, DAY_MS)
     start = stretch.start // step * step
     return Stretch(start, max(start + step, -(-stretch.end // step) * step))
 

@@ -16,6 +16,7 @@ from tests.dashboard.browsing import PHONE_WIDTH, barriers, wait_for
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import DAY_MS, HOUR_MS, MINUTE_MS, message, row
 from tests.dashboard.serving import Server
+from tests.waiting import wait_until
 
 IMG = "<img src=x onerror=alert(1)>"
 
@@ -28,6 +29,7 @@ def rows(errors: int, hour: int) -> list[MetricRow]:
         row("latency_p99_ms", 80.0 + hour % 3, 400, low=70.0, high=95.0),
         row("input_null_percentage", 1.5, 400, dimension=f"feature={IMG}", low=0.9, high=2.1),
         row("revenue", 12.5, 4),
+        row("conversion_rate_uplift_relative", -1.0 if errors == 4 else 0.25, 80, dimension="variant=b"),
     ]
 
 
@@ -46,7 +48,14 @@ def lake(now: int, errors: int) -> list[MetricsMessage]:
 @pytest.fixture(scope="module", autouse=True)
 def data(server: Server) -> None:
     write_lake(server.home, lake(int(time.time() * 1000), 24), offset=0)
-    server.start()
+    server.hold.touch()
+    server.start(wait_live=False)
+
+
+@pytest.fixture
+def loaded(server: Server) -> None:
+    server.hold.unlink(missing_ok=True)
+    wait_until(lambda: server.health().history_loaded, "the dashboard has its data")
 
 
 def wait_compared(page: Page) -> None:
@@ -59,6 +68,16 @@ def line(page: Page, metric: str, dimension: str = "") -> list[str]:
     return [" ".join(text.split()) for text in found.locator("td").all_inner_texts()]
 
 
+def test_a_page_that_was_opened_before_there_was_anything_compares_as_soon_as_there_is(visit: Visit, server: Server) -> None:
+    page = visit().open(page="compare", by="range", ready=False)
+    page.wait_for_selector("html[data-ready=yes]", state="attached")
+    assert page.locator("#model option").count() == 0
+    server.hold.unlink()
+    wait_compared(page)
+    assert page.locator("#model").input_value() == "churn"
+
+
+@pytest.mark.usefixtures("loaded")
 def test_two_versions_side_by_side_with_what_is_beyond_noise_and_names_as_text(visit: Visit, server: Server) -> None:
     visitor = visit()
     page = visitor.open(page="compare", model="churn", a="v1", b=IMG)
@@ -71,6 +90,7 @@ def test_two_versions_side_by_side_with_what_is_beyond_noise_and_names_as_text(v
     assert verdict == "Beyond noise B worse"
     assert line(page, "latency_p99_ms")[4] == "Within noise"
     assert line(page, "revenue")[4] == "No interval"
+    assert line(page, "conversion_rate_uplift_relative", " variant=b")[2] == "+125.0 pp"
     assert page.locator("#beyond li").all_inner_texts() != []
     assert page.locator("#beyond-title").inner_text() == "1 difference is beyond noise"
     assert page.locator("#data_quality tbody th").inner_text().splitlines() == ["input_null_percentage", f"feature={IMG}"]
@@ -88,6 +108,7 @@ def test_two_versions_side_by_side_with_what_is_beyond_noise_and_names_as_text(v
     wait_for(page, "document.querySelector('#operational tbody tr td:nth-child(4)').textContent === '\u221210.0\u202fpp'")
 
 
+@pytest.mark.usefixtures("loaded")
 def test_ranges_of_several_windows_have_pooled_counts_and_no_quantiles(visit: Visit, server: Server) -> None:
     now = int(time.time() * 1000)
     hour = now // HOUR_MS * HOUR_MS
@@ -111,6 +132,7 @@ def test_ranges_of_several_windows_have_pooled_counts_and_no_quantiles(visit: Vi
     assert "start=" not in page.url
 
 
+@pytest.mark.usefixtures("loaded")
 def test_it_has_no_barriers_fits_a_phone_and_says_when_there_is_nothing(visit: Visit) -> None:
     visitor = visit()
     page = visitor.open(page="compare", model="churn", a="v1", b=IMG)

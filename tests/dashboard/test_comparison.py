@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from queue import Queue
 
 import pytest
 from hypothesis import given
@@ -15,12 +17,14 @@ from dashboard.compare.choice import Choice
 from dashboard.compare.comparison import compare
 from dashboard.compare.intervals import LEVEL, Value, beyond_together, difference, ratio_less_one, wilson
 from dashboard.compare.pooling import POOLED, pool
+from dashboard.compare.reader import Comparison, Reader, Side
 from dashboard.compare.stretch import Stretch, is_one_window, tiles, whole
 from pipeline.metrics import compute
 from schemas.metrics import WINDOW_LENGTH_MS, MetricRow
 from tests.dashboard.messages import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.metrics.events import Pane, batch_of, rows_of
 from tests.metrics.strategies import panes
+from tests.waiting import DEADLINE_S
 
 NOW = 20_000 * DAY_MS + 5 * HOUR_MS + 17 * MINUTE_MS + 3
 
@@ -110,6 +114,32 @@ def test_what_is_pooled_from_parts_is_what_the_pipeline_makes_of_the_whole(pane:
         for name in ("value", "low", "high"):
             mine, theirs = getattr(found[column], name), getattr(row, name)
             assert mine == (None if theirs is None else pytest.approx(theirs, rel=1e-6, abs=1e-9)), (column, name)
+
+
+def test_what_float64_does_not_hold_is_no_value() -> None:
+    huge = [MetricRow("", "revenue", 1e308, 1), MetricRow("", "mae", 1e308, 3), MetricRow("", "rmse", 1e200, 3)]
+    found = pool([[MetricRow("", "prediction_volume", 4.0, 4), *huge]] * 2, 10)
+    assert found == {("prediction_volume", ""): Value(8.0, 8), ("throughput_per_s", ""): Value(0.8, 8)}
+
+
+def test_a_page_is_answered_whatever_goes_wrong(tmp_path: Path) -> None:
+    answers: Queue[Comparison] = Queue()
+    reader = Reader(tmp_path)
+
+    def wrong(newest: int) -> tuple[Side, Side]:
+        raise ArithmeticError(newest)
+
+    reader.read("churn", wrong, answers.put)
+    assert "cannot be read" in answers.get(timeout=DEADLINE_S).error
+    reader.close()
+
+
+@pytest.mark.parametrize(("kept", "step"), [("2d", MINUTE_MS), ("3h", HOUR_MS), ("1m", DAY_MS)])
+def test_the_ends_are_those_of_the_finest_windows_that_are_kept(kept: str, step: int) -> None:
+    kept_ms = {"2d": {"1m": 2 * DAY_MS, "1h": 8 * DAY_MS}, "3h": {"1m": 3 * HOUR_MS, "1h": 8 * DAY_MS}, "1m": {"1m": 1, "1h": 2 * HOUR_MS}}
+    found = whole(Stretch(NOW - 4 * HOUR_MS, NOW - 2 * HOUR_MS), NOW, kept_ms[kept])
+    assert found.start % step == found.end % step == 0
+    assert found.end - found.start <= 2 * HOUR_MS + 2 * step
 
 
 @given(st.integers(0, 3 * DAY_MS), st.integers(0, 12 * DAY_MS))
