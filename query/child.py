@@ -1,6 +1,6 @@
 """One statement in a process of its own, which whoever asked for it can end at any moment.
 
-python -m query.child FD
+python -m query.start FD
 
 A `Request` comes on stdin, the rows go to the file descriptor FD, and an `Answer` to stdout, both as JSON. The process has a low
 priority and a limit of memory, of processor time and of what it writes; it ends when its stdin does, and so with whoever started it.
@@ -175,7 +175,3 @@ def main() -> None:
     sys.stdout.buffer.flush()
     # Nothing is to be saved, and a reader that is under way would be waited for.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -57,7 +57,7 @@ class _Child:
     @classmethod
     def begin(cls) -> _Child:
         file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - open until its rows are sent
-        command = [sys.executable, "-P", "-m", "query.child", str(file.fileno())]
+        command = [sys.executable, "-P", "-m", "query.start", str(file.fileno())]
         # Of this process's environment it gets nothing: that may hold secrets.
         process = subprocess.Popen(
             command,

@@ -159,7 +159,7 @@ def test_what_is_too_much_or_wrong_is_told_in_one_line(home: Path, tmp_path: Pat
 
 def start(home: Path, out: Path, sql: str) -> subprocess.Popen[bytes]:
     with out.open("w+b") as file:
-        command = [sys.executable, "-m", "query.child", str(file.fileno())]
+        command = [sys.executable, "-m", "query.start", str(file.fileno())]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[file.fileno()])
     assert process.stdin is not None
     process.stdin.write(msgspec.json.encode(Request(str(home), sql, "page", 1_000, 1_000_000, 128, 60)) + b"\n")
