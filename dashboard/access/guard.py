@@ -8,7 +8,10 @@ from urllib.parse import quote, urlsplit
 
 from bokeh.server.tornado import BokehTornado
 from bokeh.server.util import check_allowlist
+from bokeh.server.views.autoload_js_handler import AutoloadJsHandler
+from bokeh.server.views.metadata_handler import MetadataHandler
 from bokeh.util.token import check_token_signature, get_token_payload
+from panel.io.server import ComponentResourceHandler
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
 from tornado.web import RequestHandler
@@ -22,6 +25,11 @@ OPEN = ("/health", "/login", "/login/oauth", "/logout")
 
 _FOR_SERVICES = "/annotations"
 """What the token of a service is good for, by POST."""
+
+_SESSION_ARGUMENTS = ("bokeh-session-id", "bokeh-token")
+"""By these Bokeh would show one person's page to another, whoever made up the link; ours are all made anew."""
+_NEVER_SERVED = (AutoloadJsHandler, MetadataHandler, ComponentResourceHandler)
+"""For pages of other sites, which read a session's token there, and for components that we do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Guard(Matcher):
         user = access.user_of(request)
         if user is None:
             return Refusal(401, "You are not signed in, or may not view this dashboard", login=access.has_login_page)
+        if any(name in request.query_arguments for name in _SESSION_ARGUMENTS) or "Bokeh-Session-Id" in request.headers:
+            return Refusal(403, "A page makes its session itself - open the address without it")
         if request.path == "/ws" and not self._is_session_of(request, user):
             return Refusal(403, "There is no such session of yours")
         return None
@@ -88,7 +98,10 @@ class Guard(Matcher):
         """
         origin = request.headers.get("Origin")
         if origin is not None:
-            return self._is_ours(urlsplit(origin).netloc)
+            try:
+                return self._is_ours(urlsplit(origin).netloc)
+            except ValueError:
+                return False
         is_json = request.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json"
         return is_json or request.method in ("PUT", "DELETE") or self._access.has_token(request)
 
@@ -120,7 +133,9 @@ class Refuse(RequestHandler):
 
 
 def guard(application: BokehTornado, access: Access, assets: str, page: LoginPage) -> None:
-    """Put the rule before all routes of an application."""
+    """Put the rule before all routes of an application, and take out what it does not serve."""
+    routes = application.wildcard_router.rules
+    routes[:] = [rule for rule in routes if not (isinstance(rule.target, type) and issubclass(rule.target, _NEVER_SERVED))]
     origins = sorted(application.websocket_origins)
     application.default_router.rules.insert(0, Rule(Guard(access, origins, assets, page), Refuse))
 

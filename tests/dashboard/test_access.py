@@ -58,6 +58,7 @@ def access(home: Path, settings: DashboardSettings = HERE, **given: Any) -> Acce
         ({}, {**OAUTH, "oauth_secret": ""}, "TOWER_ACCESS__OAUTH_SECRET"),
         ({}, {**OAUTH, "oauth_secret_file": "/nowhere", "oauth_secret": ""}, "/nowhere: No such file"),
         ({}, {**OAUTH, "oauth_provider": "generic"}, "access.oauth_authorize_url"),
+        ({}, {**OAUTH, "oauth_provider": "azurev2", "oauth_server": "common"}, "names no tenant"),
         ({}, {**OAUTH, "viewers": []}, "nobody whom the provider lets in may view"),
     ],
 )
@@ -118,6 +119,8 @@ def test_the_guard_refuses_other_sites_and_other_names(tmp_path: Path) -> None:
         assert status(request("/x", "POST", Origin=origin)) == 403
         assert status(request("/x", "DELETE", Origin=origin)) == 403
         assert status(request("/x", "POST", Origin=origin, Content_Type="application/json")) == 403
+    for origin in ("http://[", "null", "", "http://127.0.0.1:5006.example.org", "http://evil@127.0.0.1:5006"):
+        assert status(request("/x", "POST", Origin=origin)) == 403
     assert status(request("/x", "POST", Content_Type="application/x-www-form-urlencoded")) == 403
     assert status(request("/x", "POST", Content_Type="application/json; charset=utf-8")) is None
     assert status(request("/annotations", "POST", Authorization=f"Bearer {'t' * 20}")) is None
@@ -180,6 +183,7 @@ def test_a_login_ends_with_its_time_its_password_its_user_and_when_one_signs_out
     assert browser.user(access(tmp_path, login="password")) == User("ann", operator=True)  # a restart
     assert browser.user(access(tmp_path, login="password", login_lifetime_ms=-2_000)) is None
     assert browser.user(access(tmp_path / "other", login="password")) is None
+    assert browser.user(access(tmp_path, **{**OAUTH, "viewers": ["ann"]})) is None
     stolen = Browser(doors)
     stolen.cookie = browser.cookie
     doors.sign_out(handler(browser))
