@@ -54,7 +54,8 @@ class Access:
         # Where nobody signs in there is nothing that should outlast a restart, and the home may be read-only.
         secret = secrets.token_bytes(32) if access.login in ("none", "proxy") else read_or_make_secret(home)
         self.session_key = derived(secret, "sessions")
-        self.cookie_key = derived(secret, "cookies")
+        # Who is ann by a password need not be the ann of a provider.
+        self.cookie_key = derived(secret, f"cookies {access.login} {access.oauth_provider}")
         # A browser sends the cookies of all ports of a host.
         self.cookie = f"tower-login-{settings.port}"
         self._anyone = User("", operator=not beyond_this_machine(settings))

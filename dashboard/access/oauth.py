@@ -81,6 +81,15 @@ def oauth_handler(access: Access, page: LoginPage) -> type[RequestHandler]:
             state: str = _serialize_state(told)  # type: ignore[no-untyped-call]
             return state
 
+        def get_state_cookie(self) -> str:
+            """Return the state that this browser was given, or one that no address has: Panel takes no state for that of nobody."""
+            state: str = super().get_state_cookie()
+            return state or secrets.token_hex(16)
+
+        def _request_summary(self) -> str:
+            """Return what logs tell of the request: without its code."""
+            return f"{self.request.method} {self.request.path} ({self.request.remote_ip})"
+
         async def get_authenticated_user(self, *args: Any, **options: Any) -> str | None:
             """Return the user, who is then signed in."""
             user = await super().get_authenticated_user(*args, **options)

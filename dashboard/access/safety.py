@@ -11,6 +11,7 @@ from dashboard.settings import DashboardSettings
 from schemas.errors import ConfigurationError
 
 _LEAST_TOKEN = 16
+_ANY_TENANT = ("", "common", "organizations", "consumers")
 
 
 def is_local(host: str) -> bool:
@@ -66,6 +67,11 @@ def _require_provider(access: AccessSettings) -> None:
         raise ConfigurationError(
             f"access.oauth_provider {access.oauth_provider} knows no addresses",
             "set access.oauth_authorize_url and access.oauth_token_url, and access.oauth_user_url if the tokens name no user",
+        )
+    if access.oauth_provider == "azurev2" and access.oauth_server in _ANY_TENANT:
+        raise ConfigurationError(
+            "access.oauth_server names no tenant: whoever has one of their own may give its users any address",
+            "set it to the id of your tenant",
         )
     if not access.viewers and not access.operators:
         raise ConfigurationError(

@@ -39,6 +39,10 @@ class QueryHandler(RequestHandler):
         if not hmac.compare_digest(self.get_query_argument("key", "").encode(), self._queries.key.encode()):
             raise HTTPError(403, reason="This address has expired, open the Explore page again")
 
+    def _request_summary(self) -> str:
+        """Return what logs tell of the request: without its key and its statement."""
+        return f"{self.request.method} {self.request.path} ({self.request.remote_ip})"
+
     async def get(self) -> None:
         """Run the statement and send its rows."""
         form: Format = self.get_query_argument("format", "page")  # type: ignore[assignment]

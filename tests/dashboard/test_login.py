@@ -131,6 +131,20 @@ def test_the_live_connection_needs_a_login_an_origin_of_ours_and_a_signed_sessio
     assert '"ACK"' in str(first_said(token, Cookie=cookie, **ours))
 
 
+def test_nobody_is_shown_the_session_of_another_nor_another_site_the_token_of_one(server: Server) -> None:
+    ann, bob = logged_in(server, "ann"), logged_in(server, "bob")
+    [token] = set(re.findall(r'"token":"([^"]+)"', ann.get(server.url).text))
+    payload = token.partition(".")[0]
+    session_id = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["session_id"]
+    for one in (ann, bob):
+        assert one.get(server.page(**{"bokeh-session-id": session_id})).status_code == 403
+        assert one.get(server.page(**{"bokeh-token": token})).status_code == 403
+        assert one.get(server.url, headers={"Bokeh-Session-Id": session_id}).status_code == 403
+    for path in ("autoload.js?bokeh-autoload-element=x", "autoloadXjs?bokeh-autoload-element=x", "metadata", "components/a/b/c"):
+        answer = bob.get(server.url + path, headers={"Origin": "http://evil.example.org"})
+        assert (answer.status_code, answer.headers.get("Access-Control-Allow-Origin")) == (404, None)
+
+
 def test_one_signs_in_to_the_page_one_asked_for_and_out_of_all_that_are_open(visit: Visit, server: Server) -> None:
     visitor = visit()
     page = visitor.open(ready=False, page="health")
@@ -214,6 +228,13 @@ def test_one_signs_in_at_an_oauth_provider(provider: tuple[Provider, Server], vi
     session.get(here.url + "login/oauth", allow_redirects=False)
     answer = session.get(here.url + "login/oauth?code=x&state=y")
     assert (answer.status_code, "state mismatch" in answer.text, "login/oauth" in answer.text) == (401, True, True)
+    # No state at all, with a code that is somebody else's: their page would be shown as this browser's.
+    there.codes["planted"] = there.redirect_uri
+    there.claims = {"email": "mallory@example.com"}
+    for planted in ("code=planted&state=", "code=planted", "next=/%3Fcode%3Dplanted%26state%3D", "code=planted&state=&next=x"):
+        answer = requests.Session().get(f"{here.url}login/oauth?{planted}", allow_redirects=False)
+        assert (answer.status_code, f"tower-login-{here.port}" in answer.cookies) == (401, False), planted
+    assert "planted" not in here.log()
     assert "<b>" not in requests.get(here.url + "login/oauth?error=%3Cb%3Eno%3C/b%3E").text
     # A code that the provider does not know.
     answer = session.get(here.url + "login/oauth", allow_redirects=False)
