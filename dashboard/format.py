@@ -24,6 +24,7 @@ STYLES: dict[str, str] = {
     "revenue": "plain",
     "revenue_per_prediction": "plain",
     "prediction_volume": "count",
+    "confusion": "count",
     "duplicate_predictions": "count",
     "unmatched_outcomes": "count",
     "late_events": "count",

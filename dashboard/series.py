@@ -142,6 +142,12 @@ class Frame:
         final = self._final[self._first : self._last][have]
         return Points(self.times[have], rows[:, VALUE], rows[:, N], rows[:, LOW], rows[:, HIGH], final)
 
+    def totals(self, metric: str, start: int, end: int) -> dict[str, float]:
+        """Return, for each dimension of a metric, the sum of its windows that start from `start` on and before `end`."""
+        first, last = (self._first + int(np.searchsorted(self.times, edge)) for edge in (start, end))
+        found = {key[0]: float(np.nansum(column[first:last, VALUE])) for key, column in self._columns.items() if key[1] == metric}
+        return {dimension: total for dimension, total in found.items() if total}
+
     def _column(self, key: Column) -> Floats | None:
         column = self._columns.get(key)
         if column is None:

@@ -144,10 +144,21 @@ class Store:
         with self._lock:
             return list(self._open[scope].frames[window].columns)
 
+    def newest(self, scope: Scope, window: str) -> int:
+        """Return the start (ms) of an open scope's newest window, 0 without any."""
+        with self._lock:
+            times = self._open[scope].frames[window].times
+            return int(times[-1]) if len(times) else 0
+
     def detail(self, scope: Scope, window: str, dimension: str, metric: str) -> Points:
         """Return one series of an open scope."""
         with self._lock:
             return self._open[scope].frames[window].points(dimension, metric)
+
+    def totals(self, scope: Scope, window: str, metric: str, start: int, end: int) -> dict[str, float]:
+        """Return, for each dimension of a metric of an open scope, the sum of its windows that start within the time (ms)."""
+        with self._lock:
+            return self._open[scope].frames[window].totals(metric, start, end)
 
     def fleet(self, model: str) -> dict[tuple[str, str, str], Points]:
         """Return the fleet's series of a model by (window, dimension, metric)."""

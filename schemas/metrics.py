@@ -81,6 +81,7 @@ METRICS: dict[str, Metric] = _metrics(
     Metric("recall", _P, "ratio", "found among those that are of the class"),
     Metric("f1_score", _P, "ratio", "harmonic mean of precision and recall"),
     Metric("f1_score_rolling_7d", _P, "ratio", "F1 from the pooled counts of seven days"),
+    Metric("confusion", _P, "", "labelled predictions by predicted and actual class, in windows of an hour and of a day"),
     Metric("label_coverage", _P, "ratio", "share of predictions with a label"),
     Metric("mae", _P, "target", "mean absolute error"),
     Metric("rmse", _P, "target", "root of the mean squared error"),

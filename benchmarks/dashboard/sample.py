@@ -136,9 +136,19 @@ def _quality(model: SampleModel, rng: np.random.Generator, n: int, window: str, 
         yield _share("", "f1_score_rolling_7d", f1, n)
     for metric, more in (("accuracy", 0.03), ("precision", 0.012), ("recall", -0.011)):
         yield _share("", metric, min(1.0, max(0.0, f1 + more)), n)
+    if window == "1h":
+        classes, right = range(2 if model.kind == "binary" else 10), round(n * min(1.0, f1 + 0.03))
+        yield from _confusion(len(classes), right, n - right, n)
     if model.kind == "multiclass":
         for digit in range(10):
             yield _share(f"class={digit}", "f1_score", float(np.clip(f1 + 0.03 - 0.008 * digit, 0, 1)), n // 10 + 1)
+
+
+def _confusion(classes: int, right: int, wrong: int, n: int) -> Iterator[MetricRow]:
+    """Yield the pairs of classes: all as often right, and each taken for the next one as often."""
+    for actual in range(classes):
+        yield MetricRow(f"predicted_actual=[{actual},{actual}]", "confusion", right // classes, n)
+        yield MetricRow(f"predicted_actual=[{(actual + 1) % classes},{actual}]", "confusion", wrong // classes, n)
 
 
 def _business(model: SampleModel, rng: np.random.Generator, n: int) -> Iterator[MetricRow]:

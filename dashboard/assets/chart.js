@@ -65,7 +65,7 @@ export class Chart {
     this.loading = facts.loading;
     this.names = facts.names;
     this.card.hidden = facts.hidden.includes(this.spec.name);
-    this.limit = facts.limits.find(({ metric, dimension }) => metric === this.spec.judged && dimension === "")?.limits;
+    this.limit = facts.limits.find(({ metric, dimension }) => metric === this.spec.judged && dimension === (this.spec.name === "feature" ? `feature=${facts.feature}` : ""))?.limits;
     if (!this.card.hidden) this.redraw();
   }
 
@@ -112,7 +112,7 @@ export class Chart {
     this.limits?.paint();
     for (const renderer of this.figure.renderers) {
       const slot = renderer.tags?.[0];
-      if (slot === undefined || slot === "annotation") continue;
+      if (slot === undefined || slot === "annotation" || renderer.tags.includes("heat")) continue;
       const color = css(`--series-${slot}`), glyph = renderer.glyph;
       if ("line_color" in glyph.attributes && glyph.line_color !== null) glyph.setv({ line_color: color }, { sync: false });
       if ("fill_color" in glyph.attributes) glyph.setv({ fill_color: renderer.tags.includes("open") ? ground : color }, { sync: false });

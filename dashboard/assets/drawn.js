@@ -20,7 +20,11 @@ export class Drawn {
   // Makes the rows anew: `rows` are all of them, for the legend, and the source has those that are drawn.
   make(width) {
     const { start, end } = this.range.at(), names = [...this.keys, ...this.bands];
-    const columns = (name) => pick(this.plots.columns(name), ["t", "open", ...names, ...(name === "minute" ? ["n"] : [])]);
+    const columns = (name) => {
+      const found = pick(this.plots.columns(name), ["t", "open", ...names, ...(name === "minute" ? ["n"] : [])]);
+      for (const { key, product } of this.spec.lines) if (product) found[key] = multiplied(pick(this.plots.columns(name), product), product);
+      return found;
+    };
     const [finest, hour] = this.spec.sources;
     this.mixed = false;
     if (!hour) this.rows = columns(finest);
@@ -29,7 +33,8 @@ export class Drawn {
       this.rows = chosen(columns(finest), columns(hour), this.spec.steady);
       this.mixed = this.rows.mixed.some((coarse, index) => coarse && this.rows.t[index] >= start && this.rows.t[index] <= end);
     }
-    const { rows, step } = thinned(within(this.rows, start, end), this.keys, this.bands, { start, end }, width - MARGIN);
+    if (this.spec.sums) this.rows = summed(within(this.rows, start, end, 0), this.keys);
+    const { rows, step } = thinned(within(this.rows, start, end), this.keys, this.bands, { start, end }, this.spec.heat ? 0 : width - MARGIN);
     this.step = step;
     this.source.data = this.finished(rows);
   }
@@ -43,7 +48,7 @@ export class Drawn {
   // Columns that glyphs need beside the values: what is final, areas that end where a line is broken, and 0.
   finished(whole) {
     const rows = broken(whole, this.keys);
-    const data = { t: rows.t, open: rows.open, zero: rows.t.map(() => 0) };
+    const data = { t: rows.t, open: rows.open, solid: rows.open.map((open) => (open ? 0.55 : 1)), zero: rows.t.map(() => 0) };
     for (const key of this.keys) {
       data[key] = rows[key];
       data[`${key}_final`] = rows[key].map((value, index) => (rows.open[index] ? NaN : value));
@@ -60,6 +65,7 @@ const pick = (data, names) => {
   const get = (name) => (data instanceof Map ? data.get(name) : data[name]) ?? [];
   return Object.fromEntries(names.map((name) => [name, Array.from(get(name))]));
 };
+const multiplied = (columns, [one, other]) => columns[one].map((value, row) => value * columns[other][row]);
 const take = (columns, rows) => Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, rows.map((row) => values[row])]));
 
 // Minutes where most around hold enough events (`steady`: everywhere), and the hours most of whose minutes do not.
@@ -90,13 +96,22 @@ export function chosen(minute, hour, steady) {
   return { ...columns, mixed: kept.map(({ coarse }) => coarse) };
 }
 
-// The rows of a range and one more at each side, so that lines run to the edges.
-export function within(columns, start, end) {
+// The rows of a range and `more` at each side, so that lines run to the edges.
+export function within(columns, start, end, more = 1) {
   let first = columns.t.findIndex((time) => time >= start), last = columns.t.findLastIndex((time) => time <= end);
   if (first < 0) first = columns.t.length;
   const rows = [];
-  for (let row = Math.max(0, first - 1); row <= Math.min(columns.t.length - 1, last + 1); row++) rows.push(row);
+  for (let row = Math.max(0, first - more); row <= Math.min(columns.t.length - 1, last + more); row++) rows.push(row);
   return take(columns, rows);
+}
+
+// Each value with all before it.
+function summed(columns, keys) {
+  const sums = keys.map((key) => {
+    let total = 0;
+    return [key, columns[key].map((value) => (Number.isFinite(value) ? (total += value) : NaN))];
+  });
+  return { ...columns, ...Object.fromEntries(sums) };
 }
 
 // Where there are more rows than pixels: of each `step` (ms) two rows, that with the lowest and that with the highest value, in their

@@ -3,6 +3,8 @@ import { Annotations } from "./annotations.js";
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
 import { replaceAddress } from "./kiosk.js";
+import { Heat, shades } from "./heat.js";
+import { showMatrix } from "./matrix.js";
 import { addTools } from "./picture.js";
 import { Plots } from "./plots.js";
 import { TimeRange } from "./range.js";
@@ -10,7 +12,7 @@ import { element, find, onTheme, setFreshness, setText, start, tower } from "./s
 import { onZone } from "./time.js";
 import { Tile } from "./tile.js";
 
-const FOLLOW_MS = 5_000;
+const FOLLOW_MS = 5_000, HOUR = 3_600_000;
 
 function fillPicker(picker, names, chosen, all) {
   const wanted = ["*", ...names];
@@ -36,14 +38,27 @@ start(async (doc) => {
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
 
-  const chosen = () => ({ version: find("version").value, segment: find("segment").value });
   const address = () => replaceAddress({ model: facts.model, ...chosen(), ...range.query() });
+  let feature = new URLSearchParams(location.search).get("feature") ?? "";
+  const chosen = () => ({ version: find("version").value, segment: find("segment").value, ...(feature && { feature }) });
   const choose = () => {
     shown = false;
     address();
-    state.choice = JSON.stringify(chosen());
+    send();
     document.documentElement.dataset.loading = "yes";
   };
+  // What was picked, and the hours that the charts show.
+  const send = () => {
+    const { start, end } = range.at();
+    const choice = JSON.stringify({ ...chosen(), start: Math.floor(start / HOUR) * HOUR, end: Math.ceil(Math.min(end, Date.now()) / HOUR) * HOUR });
+    if (state.choice !== choice) state.choice = choice;
+  };
+  const pick = (name) => {
+    feature = name;
+    address();
+    send();
+  };
+  tower.shades = shades;
   find("version").addEventListener("change", choose);
   find("segment").addEventListener("change", choose);
 
@@ -51,6 +66,7 @@ start(async (doc) => {
   let ours = false;
   const follow = () => {
     if (!plots) return;
+    send();
     const axis = plots.get("time"), { start, end } = range.at();
     if (Math.abs(axis.end - end) > 1_000 || Math.abs(axis.start - start) > 1_000) {
       ours = true;
@@ -73,6 +89,7 @@ start(async (doc) => {
     const now = JSON.parse(state.facts);
     setFreshness(now.newest, now.feed);
     plots?.pause(range.paused && shown);
+    showMatrix(now.matrix, now.hidden.includes("f1_hour"), now.loading);
     if (range.paused && shown) return follow();
     facts = now;
     shown = !facts.loading;
@@ -103,10 +120,10 @@ start(async (doc) => {
   onTheme(() => (charts.forEach((chart) => chart.paint()), annotations.draw()));
   show();
   plots = await Plots.load(doc);
-  charts = specs.map((spec) => new Chart(plots, range, spec));
+  charts = specs.map((spec) => (spec.heat ? new Heat(plots, range, spec, pick) : new Chart(plots, range, spec)));
   charts.forEach((chart) => chart.paint());
   annotations.attach(plots.get("annotations"), charts);
-  const about = () => [facts.model, ...Object.values(chosen()).filter((name) => name !== "*")].join(" \u00b7 ");
+  const about = () => [facts.model, facts.version, facts.segment].filter((name) => name !== "*").join(" \u00b7 ");
   charts.forEach((chart) => addTools(chart, about));
   shown = false;
   show();

@@ -22,7 +22,7 @@ export function addTools(chart, about) {
   button("M9.8 2.8h3.4v3.4M6.2 13.2H2.8V9.8M13.2 2.8L9.3 6.7M2.8 13.2l3.9-3.9", "Show on the whole screen", () => (document.fullscreenElement ? document.exitFullscreen() : chart.card.requestFullscreen()));
   chart.card.querySelector("figcaption").append(tools);
   document.addEventListener("fullscreenchange", () => {
-    const height = document.fullscreenElement === chart.card ? window.innerHeight - 120 : chart.spec.height;
+    const height = document.fullscreenElement === chart.card && !chart.spec.heat ? window.innerHeight - 120 : chart.spec.height;
     chart.card.querySelector(".plot").style.height = `${height}px`;
     chart.figure.height = height;
   });

@@ -25,7 +25,7 @@ from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
 from dashboard.security import nonce_of
-from dashboard.widgets.specs import CHARTS, SECTIONS, WINDOW_OF
+from dashboard.widgets.specs import CHARTS, SECTIONS, WIDE, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -75,7 +75,7 @@ class PageApplication(Application):
             FleetPage(doc, self._services)
             self._dress(doc, "fleet", {})
         else:
-            ModelPage(doc, self._services, scope)
+            ModelPage(doc, self._services, scope, _argument(doc.session_context, "feature") or "")
             self._dress(doc, "model", {**_model_variables(scope), "plots": self._plots})
 
     def _dress(self, doc: Document, name: str, variables: Mapping[str, object]) -> None:
@@ -117,13 +117,22 @@ def _model_variables(scope: Scope) -> dict[str, object]:
             "judged": spec.judged,
             "fan": spec.fan,
             "steady": spec.steady,
-            "lines": [{"key": line.key, "label": line.label, "slot": line.slot, "band": line.band} for line in spec.lines],
+            "heat": spec.heat,
+            "sums": spec.sums,
+            "lines": [
+                {"key": line.key, "label": line.label, "slot": line.slot, "band": line.band, "product": line.product} for line in spec.lines
+            ],
         }
         for spec in CHARTS
     ]
     by_name = {spec.name: spec for spec in CHARTS}
     sections = [
-        {"id": category.value, "title": title, "columns": [[by_name[name] for name in column] for column in columns]}
+        {
+            "id": category.value,
+            "title": title,
+            "columns": [[by_name[name] for name in column] for column in columns],
+            "wide": [by_name[name] for name in WIDE.get(category, ())],
+        }
         for category, (title, columns) in SECTIONS.items()
     ]
     return {**scope._asdict(), "charts": charts, "sections": sections, "sources": list(WINDOW_OF)}

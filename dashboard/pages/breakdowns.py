@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import msgspec
 
 from dashboard.scope import Scope
-from dashboard.series import Points
+from dashboard.series import Column, Points
+from dashboard.states import Series
 from dashboard.store import Store
 from dashboard.widgets.specs import VARIANT_SLOTS
 
@@ -59,6 +61,22 @@ def variants_of(store: Store, scope: Scope) -> list[str]:
         return [""] if ("", "conversion_rate") in columns else []
     # The slot of control stays free when there is none, so that no other variant takes its place.
     return (["control"] + [name for name in names if name != "control"])[:VARIANT_SLOTS]
+
+
+def features_of(store: Store, scope: Scope, columns: Iterable[Column]) -> list[str]:
+    """Return the names of the features, those with the most nulls in the hours that are kept first."""
+    ranked = []
+    for dimension, metric in columns:
+        if metric == "input_null_percentage" and dimension.startswith("feature=") and dimension != "feature=":
+            points = store.detail(scope, "1h", dimension, metric)
+            total = float(points.n.sum())
+            ranked.append((-float((points.value * points.n).sum()) / total if total else 0.0, dimension.removeprefix("feature=")))
+    return [name for _, name in sorted(ranked)]
+
+
+def features_in(series: Series) -> set[str]:
+    """Return the names of the features in a model's series of the fleet."""
+    return {dimension.removeprefix("feature=") for _, dimension, _ in series if dimension.startswith("feature=")} - {""}
 
 
 def _newest(store: Store, scope: Scope, window: str, metric: str, prefix: str) -> list[Breakdown]:

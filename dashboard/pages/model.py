@@ -6,11 +6,12 @@ import msgspec
 from bokeh.document import Document
 
 from dashboard.board import Limit, Tile
-from dashboard.pages.breakdowns import Breakdown, by_class, nulls_by_feature, scores, uplifts, variants_of
+from dashboard.pages.breakdowns import Breakdown, by_class, features_in, features_of, nulls_by_feature, scores, uplifts, variants_of
+from dashboard.pages.matrix import HOUR_MS, Matrix, matrix
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
 from dashboard.widgets.source import LiveSource
-from dashboard.widgets.specs import HOUR, ROLLING_SOURCE, WINDOW_OF, lines_of
+from dashboard.widgets.specs import FEATURE_SLOTS, HOUR, ROLLING_SOURCE, WINDOW_OF, Names, lines_of, name_of
 
 _NEEDS = {
     "f1": "f1_score",
@@ -20,6 +21,7 @@ _NEEDS = {
     "conversion": "conversion_rate",
     "uplift": "conversion_rate",
     "revenue": "revenue",
+    "revenue_total": "revenue",
 }
 """Charts that are shown only for models that have this metric."""
 _ASSUMED = {"f1_score", "conversion_rate", "revenue"}
@@ -27,10 +29,13 @@ _ASSUMED = {"f1_score", "conversion_rate", "revenue"}
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the browser picked."""
+    """What the browser picked, and from when to when (ms) its charts reach."""
 
     version: str = "*"
     segment: str = "*"
+    feature: str = ""
+    start: int = 0
+    end: int = 0
 
 
 class ModelFacts(msgspec.Struct, frozen=True):
@@ -46,6 +51,8 @@ class ModelFacts(msgspec.Struct, frozen=True):
     versions: list[str]
     segments: list[str]
     names: dict[str, str]
+    feature: str
+    features: int
     hidden: list[str]
     tiles: list[Tile]
     limits: list[Limit]
@@ -53,14 +60,19 @@ class ModelFacts(msgspec.Struct, frozen=True):
     classes: list[Breakdown] | None
     nulls: list[Breakdown] | None
     uplifts: list[Breakdown] | None
+    matrix: Matrix | None
 
 
 class ModelPage:
     """Keeps one browser's charts of a model as the store has them."""
 
-    def __init__(self, doc: Document, services: Services, scope: Scope) -> None:
+    def __init__(self, doc: Document, services: Services, scope: Scope, feature: str) -> None:
         self._services = services
         self._scope = scope
+        self._feature = feature
+        self._range: tuple[int, int] | None = None
+        self._features: list[str] = []
+        self._features_of: tuple[object, ...] = ()
         self._sources = [LiveSource(name) for name in WINDOW_OF]
         self._state = PageState(name="state")
         # What the page has room for until the history of what is picked has come: as before, so that nothing moves twice.
@@ -88,27 +100,38 @@ class ModelPage:
         except msgspec.DecodeError:
             # Only a tampered page sends anything else; it keeps what it shows.
             return
+        self._feature = choice.feature
+        self._range = (choice.start, choice.end) if choice.end else None
         before, self._scope = self._scope, Scope(self._scope.model, choice.version, choice.segment)
-        self._open(self._scope)
-        self._services.store.close(before)
-        for source in self._sources:
-            source.reset()
+        if before != self._scope:
+            self._open(self._scope)
+            self._services.store.close(before)
+            for source in self._sources:
+                source.reset()
         self.pull()
 
     def pull(self) -> None:
         """Bring charts and facts up to date."""
         store, scope = self._services.store, self._scope
-        variants = variants_of(store, scope)
+        columns = store.columns(scope, "1h")
+        # Ranked anew when an hour begins or a feature is new, so that no row moves without need.
+        key = (scope, len(columns), store.newest(scope, "1h"), store.is_loaded(scope))
+        if key != self._features_of:
+            known = features_of(store, scope, columns)
+            # Until they have come: those of all versions and segments, so that there is room for them.
+            self._features_of, self._features = key, known or sorted(features_in(store.fleet(scope.model)))
+        picked = [self._feature] if self._feature else []
+        names = {"variant": variants_of(store, scope), "feature": self._features[:FEATURE_SLOTS], "picked": picked}
         for source in self._sources:
-            source.pull(store, scope, variants)
-        self._tell(variants)
+            source.pull(store, scope, names)
+        self._tell(names)
         self._state.annotate(self._services.annotations.of(scope.model))
 
-    def _tell(self, variants: list[str]) -> None:
+    def _tell(self, names: Names) -> None:
         store, scope = self._services.store, self._scope
         versions, segments = store.names(scope.model)
         metrics = {metric for _, metric in store.columns(scope, "7d")} | {metric for _, metric in store.columns(scope, "1h")}
-        loaded = store.is_loaded(scope)
+        loaded, newest = store.is_loaded(scope), store.newest(scope, "1h")
         classes = by_class(store, scope)
         if loaded:
             self._metrics, self._has_classes = metrics, classes is not None
@@ -122,14 +145,17 @@ class ModelPage:
             segment=scope.segment,
             versions=versions,
             segments=segments,
-            names=_variant_names(variants),
-            hidden=_hidden(self._metrics),
+            names=_names(names),
+            feature=self._feature,
+            features=len(self._features),
+            hidden=_hidden(self._metrics) + ([] if self._feature else ["feature"]),
             tiles=self._services.board.of(scope.model),
             limits=_limits(self._services.board.limits(scope.model), scope),
             scores=scores(store, scope),
             classes=classes if loaded else [] if self._has_classes else None,
             nulls=nulls_by_feature(store, scope),
             uplifts=uplifts(store, scope) if "conversion_rate" in self._metrics else None,
+            matrix=matrix(store, scope, *(self._range or (newest - 23 * HOUR_MS, newest + HOUR_MS))),
         )
         self._state.tell(facts)
 
@@ -145,7 +171,8 @@ def _hidden(metrics: set[str]) -> list[str]:
     return [name for name, metric in _NEEDS.items() if metric not in metrics and (labelled or metric != "f1_score")]
 
 
-def _variant_names(variants: list[str]) -> dict[str, str]:
-    lines = [line for source in (HOUR, ROLLING_SOURCE) for line in lines_of(source)]
-    slots = {line.key: line.variant_slot for line in lines if line.variant_slot is not None}
-    return {key: variants[slot] or "all" for key, slot in slots.items() if slot < len(variants)}
+def _names(names: Names) -> dict[str, str]:
+    """Return the labels of the lines that are of one variant or feature, by key."""
+    lines = [line for source in (HOUR, ROLLING_SOURCE) for line in lines_of(source) if line.named]
+    found = {line.key: name_of(line, names) for line in lines}
+    return {key: name or "all" for key, name in found.items() if name is not None}

@@ -19,6 +19,7 @@ from bokeh.models import (
     CustomJS,
     CustomJSTicker,
     CustomJSTickFormatter,
+    CustomJSTransform,
     DataRange1d,
     FixedTicker,
     Grid,
@@ -34,13 +35,13 @@ from bokeh.models.glyph import Glyph
 from bokeh.models.glyphs import Line as LineGlyph
 from bokeh.models.glyphs import Scatter, VArea, VBar
 from bokeh.models.renderers import DataRenderer, GlyphRenderer
-from bokeh.transform import dodge
+from bokeh.transform import dodge, transform
 
 from dashboard.widgets.annotations import annotation_renderers, annotation_source
 from dashboard.widgets.limits import add_limits
 from dashboard.widgets.specs import CHARTS, MINUTE, ChartSpec, Line
 
-_LEFT, _FONT = 62, "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif"
+_LEFT, _NAMES, _FONT = 62, 160, "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif"
 _HOUR_MS = 3_600_000
 _FAN_ALPHAS = (0.42, 0.28, 0.16)
 _DAY_MS = 24 * _HOUR_MS
@@ -64,6 +65,7 @@ class _Plots:
     def __init__(self) -> None:
         self._time = Range1d(name="time", start=0, end=_DAY_MS)
         self._cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
+        self._shades = CustomJSTransform(v_func="return window.tower.shades(xs)")
         self._time_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data)")
         self._time_formatter = CustomJSTickFormatter(code="return window.tower.tickText(tick, index, ticks)")
         self._annotations = annotation_source()
@@ -82,7 +84,7 @@ class _Plots:
             y_range=_value_range(spec),
             window_axis="x",
             toolbar_location=None,
-            min_border_left=_LEFT,
+            min_border_left=_NAMES if spec.heat else _LEFT,
             min_border_right=8,
             min_border_top=6,
             min_border_bottom=26,
@@ -91,14 +93,8 @@ class _Plots:
             outline_line_color=None,
         )
         plot.add_layout(_axis(self._time_ticker, self._time_formatter), "below")
-        ticker = (
-            FixedTicker(ticks=[spec.floor or 0, 0.5 * spec.ceiling, spec.ceiling]) if spec.ceiling else BasicTicker(desired_num_ticks=4)
-        )
-        formatter = CustomJSTickFormatter(args={"style": spec.style}, code="return window.tower.tick(tick, style)")
-        values = _axis(ticker, formatter)
-        values.update(axis_line_color=None, major_tick_line_color=None)
-        plot.add_layout(values, "left")
-        plot.add_layout(Grid(dimension=1, ticker=ticker))
+        if not spec.heat:
+            _add_values(plot, spec)
         source = ColumnDataSource(name=f"{spec.name}-drawn")
         drawn = [renderer for line in spec.lines for renderer in self._draw(spec, line, source)]
         if spec.fan:
@@ -111,7 +107,7 @@ class _Plots:
             drawn.append(add_limits(plot, _FONT))
         plot.update(renderers=drawn)
         plot.renderers.extend(annotation_renderers(self._annotations))
-        main: list[DataRenderer] = [renderer for renderer in drawn if "main" in renderer.tags]
+        main: list[DataRenderer] = [renderer for renderer in drawn if renderer.tags[-1:] in (["main"], ["heat"])]
         if isinstance(plot.y_range, DataRange1d):
             # Not the bands: those of a quiet hour would make all lines flat.
             plot.y_range.update(renderers=[renderer for renderer in drawn if "band" not in renderer.tags])
@@ -121,6 +117,10 @@ class _Plots:
         return plot
 
     def _draw(self, spec: ChartSpec, line: Line, source: ColumnDataSource) -> list[GlyphRenderer[Glyph]]:
+        if spec.heat:
+            row, shade = spec.lines.index(line), transform(line.key, self._shades)
+            cells = VBar(x="t", width=_HOUR_MS, bottom=row + 0.05, top=row + 0.95, fill_color=shade, fill_alpha="solid", line_color=None)
+            return [_renderer(source, cells, line.slot, "heat")]
         final = f"{line.key}_final"
         if spec.bars:
             tops = ((line.key, 0.35, "main"), (final, 0.6, ""))
@@ -161,6 +161,16 @@ def _renderer(source: ColumnDataSource, glyph: Glyph, slot: int, kind: str = "")
     )
 
 
+def _add_values(plot: Plot, spec: ChartSpec) -> None:
+    """Give a plot its axis of values and its grid."""
+    ticker = FixedTicker(ticks=[spec.floor or 0, 0.5 * spec.ceiling, spec.ceiling]) if spec.ceiling else BasicTicker(desired_num_ticks=4)
+    formatter = CustomJSTickFormatter(args={"style": spec.style}, code="return window.tower.tick(tick, style)")
+    values = _axis(ticker, formatter)
+    values.update(axis_line_color=None, major_tick_line_color=None)
+    plot.add_layout(values, "left")
+    plot.add_layout(Grid(dimension=1, ticker=ticker))
+
+
 def _axis(ticker: Ticker, formatter: TickFormatter) -> LinearAxis:
     axis = LinearAxis()
     axis.update(ticker=ticker, formatter=formatter)
@@ -169,6 +179,8 @@ def _axis(ticker: Ticker, formatter: TickFormatter) -> LinearAxis:
 
 
 def _value_range(spec: ChartSpec) -> DataRange1d | Range1d:
+    if spec.heat:
+        return Range1d(start=len(spec.lines), end=0)
     if spec.floor is not None and spec.ceiling is not None:
         return Range1d(start=spec.floor, end=spec.ceiling * 1.02)
     values = DataRange1d(range_padding=0.1, default_span=0.01, only_visible=True)

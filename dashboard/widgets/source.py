@@ -12,7 +12,7 @@ from dashboard.retention import shown_rows
 from dashboard.scope import Scope
 from dashboard.series import HIGH, LOW, VALUE, Changes, Column, Floats, Ints
 from dashboard.store import Store
-from dashboard.widgets.specs import WINDOW_OF, Line, column_of, lines_of, shown_at
+from dashboard.widgets.specs import WINDOW_OF, Line, Names, column_of, lines_of, shown_at
 from schemas.metrics import WINDOW_LENGTH_MS
 
 _GAPS = 10
@@ -37,7 +37,7 @@ class LiveSource:
         self._rollover = shown_rows(self._window)
         self._mirror = Mirror(rollover=self._rollover, length_ms=step, gap_ms=_GAPS * step)
         self._cursor = 0
-        self._variants: list[str] = []
+        self._names: Names = {line.named[0]: () for line in self._lines if line.named}
         self.model = ColumnDataSource(name=name, data=self._columns(_no_changes(self._wanted()), self._mirror.replace(_NO_TIMES)))
 
     def reset(self) -> None:
@@ -45,10 +45,11 @@ class LiveSource:
         self._cursor = 0
         self._mirror.clear()
 
-    def pull(self, store: Store, scope: Scope, variants: list[str]) -> bool:
+    def pull(self, store: Store, scope: Scope, names: Names) -> bool:
         """Bring the source up to date; return whether anything was sent."""
-        if variants != self._variants:
-            self._variants = list(variants)
+        own = {kind: tuple(names[kind]) for kind in self._names}
+        if own != self._names:
+            self._names = own
             self.reset()
         whole = self._cursor == 0
         changes, cursor = store.pull(scope, self._window, self._wanted(), self._cursor)
@@ -69,7 +70,7 @@ class LiveSource:
         return True
 
     def _wanted(self) -> list[Column]:
-        wanted = [column for line in self._lines if (column := column_of(line, self._variants)) is not None]
+        wanted = [column for line in self._lines if (column := column_of(line, self._names)) is not None]
         return [*wanted, _VOLUME] if self._window == "1m" else wanted
 
     def _columns(self, changes: Changes, rows: Append) -> Columns:
@@ -89,7 +90,7 @@ class LiveSource:
         return columns
 
     def _line(self, line: Line, changes: Changes, taken: Callable[[Floats], Floats]) -> Columns:
-        column = column_of(line, self._variants)
+        column = column_of(line, self._names)
         values = np.full((len(changes.times), 4), np.nan) if column is None else changes.values[column]
         columns = {line.key: taken(values[:, VALUE])}
         if line.band:

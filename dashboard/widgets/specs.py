@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.format import style_of
@@ -12,18 +13,27 @@ MINUTE, HOUR, ROLLING_SOURCE = "minute", "hour", "rolling"
 WINDOW_OF = {MINUTE: "1m", HOUR: "1h", ROLLING_SOURCE: "7d"}
 VARIANT_SLOTS = 4
 """Variants of an experiment that charts show: control and three others."""
+FEATURE_SLOTS = 16
+"""Features that the heatmap shows."""
+Names = Mapping[str, Sequence[str]]
+"""What came with the data, by kind: `variant`, `feature`, and `picked`, the feature that was clicked."""
+_DIMENSIONS = {"variant": "variant=", "feature": "feature=", "picked": "feature="}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: `key` names its columns in the source, `slot` its colour; the label of a variant's line comes with the data."""
+    """One line: `key` names its columns in the source, `slot` its colour. `named` is the kind of `Names` and the place among them of a
+    line that is of one variant or feature; its label comes with the data. `product` are the keys of two lines of the same source whose
+    product the browser draws.
+    """
 
     key: str
     metric: str
     label: str
     slot: int
     band: bool = False
-    variant_slot: int | None = None
+    named: tuple[str, int] | None = None
+    product: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,8 @@ class ChartSpec:
     """`style` as in `dashboard.format.number`; `floor` 0 pins the axis there, `ceiling` likewise; `zero_line` draws it.
 
     `judged` is the metric whose limits (`dashboard.states`) are drawn as lines. `fan` fills what lies between its lines. A `steady` number
-    means something by minute however few its events are.
+    means something by minute however few its events are. `heat` draws each line as a row of cells, `sums` each value with all
+    before it in the range.
     """
 
     name: str
@@ -47,6 +58,8 @@ class ChartSpec:
     judged: str = ""
     fan: bool = False
     steady: bool = False
+    heat: bool = False
+    sums: bool = False
 
     @property
     def style(self) -> str:
@@ -60,7 +73,7 @@ class ChartSpec:
 
 
 def _variants(key: str, metric: str, first: int) -> tuple[Line, ...]:
-    return tuple(Line(f"{key}_{slot}", metric, "", slot + 1, band=True, variant_slot=slot) for slot in range(first, VARIANT_SLOTS))
+    return tuple(Line(f"{key}_{slot}", metric, "", slot + 1, band=True, named=("variant", slot)) for slot in range(first, VARIANT_SLOTS))
 
 
 _NO_LABELS, _NO_FEATURES = "No labels for this choice yet.", "No features are sent for this choice."
@@ -109,9 +122,12 @@ CHARTS: tuple[ChartSpec, ...] = (
     ),
     ChartSpec(
         "throughput",
-        "Throughput",
+        "Throughput and errors",
         MINUTE,
-        (Line("rate", "throughput_per_s", "Predictions", 1),),
+        (
+            Line("rate", "throughput_per_s", "Predictions", 1),
+            Line("failed", "throughput_per_s", "with an error", 2, product=("rate", "errors")),
+        ),
         _NO_PREDICTIONS,
         floor=0,
         judged="throughput_per_s",
@@ -131,6 +147,24 @@ CHARTS: tuple[ChartSpec, ...] = (
         "Null inputs, all features",
         MINUTE,
         (Line("nulls", "input_null_percentage", "Nulls", 1, band=True),),
+        _NO_FEATURES,
+        floor=0,
+        judged="input_null_percentage",
+    ),
+    ChartSpec(
+        "features",
+        "Nulls by feature, each hour",
+        HOUR,
+        tuple(Line(f"null_{place}", "input_null_percentage", "", 1, named=("feature", place)) for place in range(FEATURE_SLOTS)),
+        _NO_FEATURES,
+        height=208,
+        heat=True,
+    ),
+    ChartSpec(
+        "feature",
+        "Nulls of one feature, each hour",
+        HOUR,
+        (Line("picked", "input_null_percentage", "", 1, band=True, named=("picked", 0)),),
         _NO_FEATURES,
         floor=0,
         judged="input_null_percentage",
@@ -170,30 +204,49 @@ CHARTS: tuple[ChartSpec, ...] = (
         floor=0,
         bars=True,
     ),
+    ChartSpec(
+        "revenue_total",
+        "Revenue, summed over the range",
+        HOUR,
+        (Line("revenue", "revenue", "Total", 3),),
+        "No revenue is reported.",
+        floor=0,
+        sums=True,
+    ),
 )
 
 SECTIONS: dict[Category, tuple[str, tuple[tuple[str, ...], ...]]] = {
     Category.PERFORMANCE: ("Performance", (("f1", "error", "coverage"), ("f1_hour", "error_hour"))),
     Category.OPERATIONAL: ("Operational", (("latency",), ("throughput",), ("errors",))),
     Category.DATA_QUALITY: ("Data quality", (("nulls",), ("repeats",), ())),
-    Category.BUSINESS: ("Business", (("conversion", "revenue"), ("uplift",))),
+    Category.BUSINESS: ("Business", (("conversion", "revenue"), ("uplift", "revenue_total"))),
 }
 """Each section's title, and its charts by name in columns from the left; lists follow in the last column."""
+
+WIDE: dict[Category, tuple[str, ...]] = {Category.DATA_QUALITY: ("features", "feature")}
+"""Charts as wide as the page, beneath the columns of their section."""
 
 
 def lines_of(source: str) -> list[Line]:
     """Return the distinct lines that read a source."""
-    found = {line.key: line for spec in CHARTS if source in spec.sources for line in spec.lines}
+    found = {line.key: line for spec in CHARTS if source in spec.sources for line in spec.lines if not line.product}
     return list(found.values())
 
 
-def column_of(line: Line, variants: list[str]) -> Column | None:
-    """Return the (dimension, metric) of a line; None for a variant that the model does not have."""
-    if line.variant_slot is None:
-        return "", line.metric
-    if line.variant_slot >= len(variants):
+def name_of(line: Line, names: Names) -> str | None:
+    """Return the variant or feature that a line is of, `""` for all together; None where the model has none in its place."""
+    if line.named is None:
+        return ""
+    kind, place = line.named
+    return names[kind][place] if place < len(names[kind]) else None
+
+
+def column_of(line: Line, names: Names) -> Column | None:
+    """Return the (dimension, metric) of a line; None for a variant or feature that the model does not have."""
+    name = name_of(line, names)
+    if name is None:
         return None
-    return f"variant={variants[line.variant_slot]}" if variants[line.variant_slot] else "", line.metric
+    return (_DIMENSIONS[line.named[0]] + name if line.named and name else ""), line.metric
 
 
 def shown_at(window: str) -> int:

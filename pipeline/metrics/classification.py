@@ -1,4 +1,4 @@
-"""Whether the predicted classes were right: accuracy, precision, recall, F1."""
+"""Whether the predicted classes were right: accuracy, precision, recall, F1, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipeline.cells import Floats, Ints, Kind, Names
 from pipeline.metrics.configured import ConfiguredClasses
+from pipeline.metrics.confusion import confusion_rows
 from pipeline.metrics.intervals import wilson
 from pipeline.metrics.macro import macro_rows
 from pipeline.metrics.naming import is_binary_class
@@ -41,6 +42,7 @@ def classification_rows(cells: Selection) -> list[Rows]:
     in_binary = binary[confusion.pane]
     rows += _binary_rows(cells, confusion.where(in_binary), classes, n)
     rows += macro_rows(confusion.where(~in_binary), configured, n)
+    rows.append(confusion_rows(confusion, cells.batch, n))
     rolling = cells.batch.rolling
     return rows + [row.where(rolling[row.pane]).renamed("f1_score_rolling_7d") for row in rows if row.metric == "f1_score"]
 

@@ -20,6 +20,12 @@ def class_name(value: float | str) -> str:
     return repr(float(value)) if isinstance(value, float) else str(int(value))
 
 
+def pair_name(predicted: float | str, actual: float | str) -> str:
+    """Return the text of a predicted and an actual class: a JSON array, so that no class can hold a separator."""
+    classes = [value if isinstance(value, str | float) else int(value) for value in (predicted, actual)]
+    return json.dumps(classes, ensure_ascii=False, separators=(",", ":"))
+
+
 def is_binary_class(value: float | str) -> bool:
     """Return whether a class is the integer (or boolean) 0 or 1; the number 1.0 and the string `1` are not."""
     return isinstance(value, int) and value in (0, 1)

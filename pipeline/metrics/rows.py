@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.cells import Floats, Ints, Names
 from pipeline.metrics.grouping import stable_order
-from pipeline.metrics.naming import class_name
+from pipeline.metrics.naming import class_name, pair_name
 from pipeline.metrics.table import MetricTable
 from schemas.metrics import METRICS
 
@@ -26,14 +26,15 @@ class Scope(enum.Enum):
     FEATURE = "feature="
     CLASS = "class="
     VARIANT = "variant="
+    PAIR = "predicted_actual="
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of one metric, ordered by pane; all columns have one length.
 
-    `name` holds ids of `Names` as `scope` says, and is empty for `Scope.WHOLE`; `bounds` are
-    `low` and `high`, or None where no interval is defined.
+    `name` holds ids of `Names` as `scope` says, and is empty for `Scope.WHOLE`; that of a pair of classes is the predicted one's times
+    the number of classes, and the actual one's. `bounds` are `low` and `high`, or None where no interval is defined.
     """
 
     metric: str
@@ -85,19 +86,28 @@ def _dimensions(blocks: Sequence[Rows], names: Names, total: int) -> tuple[list[
     """Return the texts of the dimensions that occur, `""` first, and the index of each row's."""
     texts = [""]
     dimension = np.zeros(total, dtype=np.int64)
-    for scope in (Scope.FEATURE, Scope.CLASS, Scope.VARIANT):
-        used = np.zeros(_name_count(scope, names), dtype=np.bool_)
+    for scope in (Scope.FEATURE, Scope.CLASS, Scope.VARIANT, Scope.PAIR):
+        named = [block.name for block in blocks if block.scope is scope and block.name is not None]
+        occurring, place = _occurring(scope, np.concatenate([np.zeros(0, dtype=np.int64), *named]), names)
+        place += len(texts)
+        texts += [scope.value + _name(scope, index, names) for index in occurring.tolist()]
+        start = taken = 0
         for block in blocks:
             if block.scope is scope and block.name is not None:
-                used[block.name] = True
-        place = np.cumsum(used) - 1 + len(texts)
-        texts += [scope.value + _name(scope, index, names) for index in np.flatnonzero(used).tolist()]
-        start = 0
-        for block in blocks:
-            if block.scope is scope and block.name is not None:
-                dimension[start : start + block.pane.size] = place[block.name]
+                dimension[start : start + block.pane.size] = place[taken : taken + block.pane.size]
+                taken += block.pane.size
             start += block.pane.size
     return texts, dimension
+
+
+def _occurring(scope: Scope, ids: Ints, names: Names) -> tuple[Ints, Ints]:
+    """Return the distinct ids, ascending, and the place of each among them."""
+    if scope is Scope.PAIR:
+        # All possible pairs are too many for a table; those that occur are few.
+        return np.unique(ids, return_inverse=True)
+    used = np.zeros(_name_count(scope, names), dtype=np.bool_)
+    used[ids] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[ids]
 
 
 def _name_count(scope: Scope, names: Names) -> int:
@@ -109,4 +119,7 @@ def _name_count(scope: Scope, names: Names) -> int:
 def _name(scope: Scope, index: int, names: Names) -> str:
     if scope is Scope.FEATURE:
         return names.features[index]
+    if scope is Scope.PAIR:
+        predicted, actual = divmod(index, len(names.classes))
+        return pair_name(names.classes[predicted], names.classes[actual])
     return class_name(names.classes[index]) if scope is Scope.CLASS else names.variants[index]

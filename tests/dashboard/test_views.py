@@ -281,3 +281,40 @@ def test_what_happened_is_marked_on_all_charts_of_all_who_look(visit: Visit, ser
 def written(ms: int) -> str:
     """A time as a browser's input has it."""
     return time.strftime("%Y-%m-%dT%H:%M", time.gmtime(ms / 1000))
+
+
+def test_a_feature_that_is_clicked_in_the_heatmap_has_a_chart_and_is_in_the_address(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(model="churn", range="7d")
+    assert sorted(page.locator(".heat-name").all_inner_texts()) == sorted(CHURN.features)
+    assert page.locator("#card-feature").is_hidden()
+    page.locator("#card-features").scroll_into_view_if_needed()
+    box = page.locator("#plot-features").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 6 + 1.5 * 8 * 22 / len(CHURN.features))
+    second = page.locator(".heat-name").nth(1)
+    page.locator("#card-feature").wait_for()
+    assert second.get_attribute("aria-pressed") == "true"
+    assert page.locator("#card-feature .legend-name").inner_text() == second.inner_text()
+    assert column(page, "hour", "picked") == column(page, "hour", "null_1")
+    assert len(set(drawn(page, "features", "null_1"))) > 100
+    restored = visitor.context.new_page()
+    restored.goto(page.url)
+    wait_ready(restored)
+    assert restored.locator("#card-feature .legend-name").inner_text() == second.inner_text()
+    second.click()
+    wait_for(page, "document.querySelector('#card-feature').hidden && !location.search.includes('feature=')")
+
+
+def test_the_confusion_matrix_is_that_of_the_range(visit: Visit) -> None:
+    page = visit().open(model="churn", range="3h")
+    page.locator("#matrix td").first.wait_for()
+    few = page.locator("#matrix .breakdown-note").inner_text()
+    assert page.locator("#matrix th").all_inner_texts()[1:] == ["0", "1", "0", "1"]
+    assert page.locator("#matrix td.right").count() == page.locator("#matrix td.wrong").count() == 2
+    page.locator("#range").select_option("7d")
+    wait_for(page, "(few) => document.querySelector('#matrix .breakdown-note').textContent !== few", few)
+    shares = [float(text.split()[0]) for text in page.locator("#matrix .matrix-share").all_inner_texts()]
+    assert shares[0] + shares[1] == pytest.approx(100, abs=1)
+    total, last = (drawn(page, name, "revenue") for name in ("revenue_total", "revenue"))
+    assert total[-1] == pytest.approx(sum(last[-len(total) :]))

@@ -37,6 +37,7 @@ class Pane:
 
     events: Sequence[Event] = ()
     elapsed_s: float = 10.0
+    length_s: float = 10.0
     task: int = 0
     positive_class: Class | None = None
     classes: tuple[Class, ...] = ()
@@ -142,7 +143,7 @@ def batch_of(panes: Sequence[Pane], extra: Sequence[dict[int, float]] = ()) -> P
         pane=np.repeat(np.arange(len(panes)), [len(own) for own in cells]),
         key=np.array([key for own in cells for key in sorted(own)], dtype=np.uint64),
         value=np.array([own[key] for own in cells for key in sorted(own)], dtype=np.float64),
-        length_s=np.full(len(panes), 10.0),
+        length_s=np.array([pane.length_s for pane in panes], dtype=np.float64),
         elapsed_s=np.array([pane.elapsed_s for pane in panes], dtype=np.float64),
         positive_class=np.array(positive, dtype=np.int64),
         task=np.array([pane.task for pane in panes], dtype=np.int8),

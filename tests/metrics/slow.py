@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from statistics import fmean
@@ -76,6 +77,10 @@ def _classification(pane: Pane) -> Expected:
     positive = "1" if pane.positive_class is None else _text(pane.positive_class)
     labels = [positive] if binary else classes
     scores = [precision_recall_fscore_support(actual, predicted, labels=[label], average="macro", zero_division=0)[:3] for label in labels]
+    answered = [event for event in pane.events if event.prediction is not None and event.label is not None]
+    counts = Counter(f"predicted_actual=[{_json(event.prediction)},{_json(event.label)}]" for event in answered)
+    if pane.length_s in (3_600, 86_400) and len(counts) <= 100:
+        rows |= {("confusion", dimension): (count, len(pairs)) for dimension, count in counts.items()}
     for index, metric in enumerate(("precision", "recall", "f1_score")):
         of_classes = [float(score[index]) for score in scores]
         for name in (metric, "f1_score_rolling_7d") if metric == "f1_score" and pane.rolling else (metric,):
@@ -94,6 +99,11 @@ def _text(value: Class | None) -> str:
             ambiguous = value.startswith('"')
         return json.dumps(value, ensure_ascii=False) if ambiguous else value
     return repr(value) if isinstance(value, float) else str(int(value or 0))
+
+
+def _json(value: Class | None) -> str:
+    """Return a class as JSON; booleans are integers."""
+    return json.dumps(int(value) if isinstance(value, bool) else value, ensure_ascii=False)
 
 
 def _regression(events: Sequence[Event]) -> Expected:

@@ -47,6 +47,7 @@ def panes(draw: st.DrawFn) -> Pane:
             Pane,
             events=events(),
             elapsed_s=st.floats(0.1, 10),
+            length_s=st.sampled_from((10.0, 3_600.0, 86_400.0)),
             task=st.integers(0, 3),
             positive_class=st.one_of(st.none(), MIXED),
             classes=st.one_of(st.just(()), st.lists(draw(CLASSES), min_size=1, max_size=4).map(tuple)),

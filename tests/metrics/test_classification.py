@@ -52,6 +52,16 @@ def test_zero_and_one_are_binary_with_one_as_the_positive_class() -> None:
     assert not [address for address in rows if address[2].startswith("class=")]
 
 
+def test_pairs_of_classes_are_counted_by_the_hour_unless_they_are_too_many() -> None:
+    pairs = [(1, 0), (True, 0), (0, 0), ("1", "a,b")]
+    events = [Event(prediction=prediction, label=label) for prediction, label in pairs]
+    many = [Event(prediction=index, label=0) for index in range(101)]
+    rows = rows_of(compute(batch_of([Pane(events, length_s=3_600.0), Pane(events), Pane(many, length_s=3_600.0)])))
+    found = {(pane, dimension): (row.value, row.n) for (pane, metric, dimension), row in rows.items() if metric == "confusion"}
+    counts = {"[1,0]": 2.0, "[0,0]": 1.0, '["1","a,b"]': 1.0}
+    assert found == {(0, f"predicted_actual={pair}"): (count, 4) for pair, count in counts.items()}
+
+
 def test_without_the_positive_class_all_is_zero_and_undefined_intervals_are_absent() -> None:
     rows = _rows([(0, 0), (0, 0)])
     for metric in ("precision", "recall", "f1_score"):

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 from sklearn.metrics import precision_recall_fscore_support
 
-from tests.oracle.loading import class_name
+from tests.oracle.loading import class_json, class_name
 
 
 def add_classification(connection: duckdb.DuckDBPyConnection) -> None:
@@ -27,7 +27,9 @@ def add_classification(connection: duckdb.DuckDBPyConnection) -> None:
     ).to_arrow_table()["code"]
     connection.register("scored", pa.table({"code": labels, "precision": precision, "recall": recall, "f1_score": f1}))
     names = connection.sql("SELECT class FROM class_codes ORDER BY class").to_arrow_table()["class"]
-    connection.register("class_names", pa.table({"class": names, "name": [class_name(key) for key in names.to_pylist()]}))
+    keys = names.to_pylist()
+    texts = {"name": [class_name(key) for key in keys], "json": [class_json(key) for key in keys]}
+    connection.register("class_names", pa.table({"class": names, **texts}))
     connection.execute(_ROWS)
 
 
@@ -39,7 +41,7 @@ FROM (SELECT answer AS class FROM confusion UNION SELECT label FROM confusion);
 CREATE TABLE groups AS
 SELECT model, model_version, segment, "window", window_start, row_number() OVER () AS number,
        sum(pairs)::BIGINT AS pairs, sum(CASE WHEN answer = label THEN pairs ELSE 0 END)::BIGINT AS hits,
-       bool_and(answer IN ('i:0', 'i:1') AND label IN ('i:0', 'i:1')) AS zero_one
+       count(*) AS kinds, bool_and(answer IN ('i:0', 'i:1') AND label IN ('i:0', 'i:1')) AS zero_one
 FROM confusion GROUP BY ALL;
 
 CREATE TABLE coded AS
@@ -57,6 +59,13 @@ FROM groups LEFT JOIN rules USING (model);
 
 INSERT INTO rows
 SELECT model, model_version, segment, "window", window_start, '', 'accuracy', hits / pairs, pairs FROM judged;
+
+INSERT INTO rows
+SELECT model, model_version, segment, "window", window_start, 'predicted_actual=[' || predicted.json || ',' || actual.json || ']',
+       'confusion', confusion.pairs, groups.pairs
+FROM confusion JOIN groups USING (model, model_version, segment, "window", window_start)
+JOIN class_names predicted ON predicted.class = answer JOIN class_names actual ON actual.class = label
+WHERE "window" IN ('1h', '1d') AND groups.kinds <= 100;
 
 CREATE TABLE class_scores AS
 SELECT judged.*, class, name, precision, recall, f1_score

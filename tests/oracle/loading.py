@@ -146,6 +146,12 @@ def class_name(key: str) -> str:
     return json.dumps(text) if other is None or isinstance(other, bool | int | float) else text
 
 
+def class_json(key: str) -> str:
+    """Return a class as JSON."""
+    kind, text = key.split(":", 1)
+    return json.dumps(text, ensure_ascii=False) if kind == "s" else text
+
+
 def _no_json(word: str) -> None:
     """Refuse `NaN` and `Infinity`, which Python reads but JSON does not know."""
     raise ValueError(word)

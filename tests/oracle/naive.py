@@ -6,12 +6,12 @@ It is the judge of the judge: `batch` must agree with it on small random logs.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.oracle.batch import HOUR, LENGTH, Configuration, Rule
-from tests.oracle.loading import class_name, load
+from tests.oracle.loading import class_json, class_name, load
 from tests.oracle.records import Record
 
 Row = dict[str, object]
@@ -170,6 +170,10 @@ def _performance(rows: list[Row], window: str, task: str, positive: str) -> Iter
 def _classes(pairs: list[tuple[str, str]], window: str, task: str, positive: str) -> Iterator[Number]:
     n = len(pairs)
     yield "", "accuracy", sum(answer == label for answer, label in pairs) / n, n
+    counts = Counter(pairs)
+    if window in ("1h", "1d") and len(counts) <= 100:
+        for (answer, label), count in counts.items():
+            yield f"predicted_actual=[{class_json(answer)},{class_json(label)}]", "confusion", count, n
     seen = {key for pair in pairs for key in pair}
     names = ("precision", "recall", "f1_score")
     if positive or task == "binary" or (seen <= {"i:0", "i:1"} and task != "multiclass"):
