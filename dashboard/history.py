@@ -24,6 +24,12 @@ _DETAIL_ROWS = (
 _SCOPES = """
     SELECT DISTINCT model, model_version, segment FROM ({wide}) WHERE "window" = '1h' AND window_start >= make_timestamptz($since * 1000)
 """
+_VOLUMES = """
+    SELECT model_version, segment, sum(list_filter(rows, lambda r: r.metric = 'prediction_volume' AND r.dimension = '')[1].value) AS volume
+    FROM ({wide}) WHERE "window" = '1h' AND model = $model AND window_start >= make_timestamptz($since * 1000)
+         AND (model_version = $all) <> (segment = $all)
+    GROUP BY ALL HAVING volume IS NOT NULL
+"""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -85,6 +91,12 @@ class History:
             among.append(f'("window" = $window_{index} AND {starts})')
         where = f"model = $model AND model_version = $version AND segment = $segment AND ({' OR '.join(among)})"
         return self._read(where, "rows", values)
+
+    def volumes(self, model: str) -> dict[Scope, float]:
+        """Return the predictions of the last week of each version, and of each segment."""
+        since = read_manifest(self.home).newest_event_time - retention.DETAIL_SPAN_MS["1h"]
+        rows = self._select(_VOLUMES, {"model": model, "since": since, "all": ALL})
+        return {Scope(model, str(version), str(segment)): float(str(volume)) for version, segment, volume in rows}
 
     def _messages(self, where: str, names: Mapping[str, object], rows: str, spans: Mapping[str, int]) -> list[MetricsMessage]:
         newest = read_manifest(self.home).newest_event_time

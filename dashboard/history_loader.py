@@ -35,6 +35,10 @@ class HistoryLoader:
         """Begin to read a scope that was just opened."""
         self._worker.submit(self._guarded, lambda: self._scope(scope))
 
+    def weigh(self, model: str) -> None:
+        """Begin to read how many predictions each version and segment of a model has had."""
+        self._worker.submit(self._guarded, lambda: self._store.weigh(model, self._opened().volumes(model)))
+
     def close(self) -> None:
         """Stop after the read that is under way."""
         self._worker.shutdown(wait=True, cancel_futures=True)

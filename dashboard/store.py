@@ -32,6 +32,7 @@ class ModelFacts:
     segments: set[str] = field(default_factory=set)
     newest_event_ms: int = 0
     changed: int = 0
+    volumes: dict[Scope, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -149,6 +150,23 @@ class Store:
         with self._lock:
             times = self._open[scope].frames[window].times
             return int(times[-1]) if len(times) else 0
+
+    def stamp(self, scope: Scope, window: str) -> int:
+        """Return the stamp of the last change of an open scope's window."""
+        with self._lock:
+            return self._open[scope].frames[window].stamp
+
+    def weigh(self, model: str, volumes: Mapping[Scope, float]) -> None:
+        """Take word of how many predictions the versions and the segments of a model have had."""
+        with self._lock:
+            if model in self._models:
+                self._models[model].volumes = dict(volumes)
+                self.version += 1
+
+    def volumes(self, model: str) -> dict[Scope, float]:
+        """Return how many predictions each version and each segment of a model has had, as far as is known."""
+        with self._lock:
+            return self._models.get(model, ModelFacts()).volumes
 
     def detail(self, scope: Scope, window: str, dimension: str, metric: str) -> Points:
         """Return one series of an open scope."""

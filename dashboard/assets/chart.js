@@ -64,9 +64,22 @@ export class Chart {
   facts(facts) {
     this.loading = facts.loading;
     this.names = facts.names;
+    if (this.spec.name === "overlay") {
+      this.loading = facts.overlay_loading;
+      this.restyle(facts.overlay_style);
+    }
     this.card.hidden = facts.hidden.includes(this.spec.name);
     this.limit = facts.limits.find(({ metric, dimension }) => metric === this.spec.judged && dimension === (this.spec.name === "feature" ? `feature=${facts.feature}` : ""))?.limits;
     if (!this.card.hidden) this.redraw();
+  }
+
+  // The overlay's number is picked, and with it how its values are written.
+  restyle(style) {
+    if (style !== this.spec.style) for (const axis of this.figure.left) axis.formatter.args = { style };
+    this.spec.style = style;
+    const kind = find("overlay").value;
+    this.title = `${find("metric").selectedOptions[0].textContent}, by ${kind === "versions" ? "version" : kind}`;
+    setText(this.card.querySelector(".chart-title"), this.title);
   }
 
   // `x`: the time under the cursor in this chart, null when it left, undefined when it is over another chart.

@@ -17,6 +17,7 @@ export class Heat extends Chart {
   constructor(plots, range, spec, pick) {
     super(plots, range, spec);
     this.labels = element("div", "heat-names");
+    this.plot.setAttribute("role", "group");  // an image has no buttons
     this.rows = [];
     this.pick = pick;
     this.plot.append(this.labels);

@@ -39,8 +39,13 @@ start(async (doc) => {
   let facts = JSON.parse(state.facts);
 
   const address = () => replaceAddress({ model: facts.model, ...chosen(), ...range.query() });
-  let feature = new URLSearchParams(location.search).get("feature") ?? "";
-  const chosen = () => ({ version: find("version").value, segment: find("segment").value, ...(feature && { feature }) });
+  const asked = new URLSearchParams(location.search);
+  let feature = asked.get("feature") ?? "";
+  let overlay = asked.get("overlay") ?? "";
+  if ([...find("metric").options].some(({ value }) => value === asked.get("metric"))) find("metric").value = asked.get("metric");
+  const chosen = () => ({
+    version: find("version").value, segment: find("segment").value, ...(feature && { feature }), ...(overlay && { overlay, metric: find("metric").value }),
+  });
   const choose = () => {
     shown = false;
     address();
@@ -58,6 +63,27 @@ start(async (doc) => {
     address();
     send();
   };
+  // The kinds that can be laid over each other: versions, and each name of a segment.
+  const fillOverlay = (segments) => {
+    const kinds = ["versions", ...new Set(segments.map((segment) => segment.split("=")[0]))], picker = find("overlay");
+    if (overlay && !kinds.includes(overlay)) kinds.push(overlay);
+    if ([...picker.options].slice(1).map(({ value }) => value).join("\n") !== kinds.join("\n")) {
+      picker.replaceChildren(...["", ...kinds].map((kind) => {
+        const option = element("option", "", kind === "" ? "None" : kind === "versions" ? "Versions" : kind);
+        option.value = kind;
+        return option;
+      }));
+    }
+    picker.value = overlay;
+    find("overlay-metric").hidden = !overlay;
+  };
+  const overlaid = () => {
+    overlay = find("overlay").value;
+    find("overlay-metric").hidden = !overlay;
+    address();
+    send();
+  };
+  for (const id of ["overlay", "metric"]) find(id).addEventListener("change", overlaid);
   tower.shades = shades;
   find("version").addEventListener("change", choose);
   find("segment").addEventListener("change", choose);
@@ -97,6 +123,7 @@ start(async (doc) => {
     document.documentElement.dataset.loading = facts.loading ? "yes" : "no";
     fillPicker(find("version"), facts.versions, facts.version, "All versions");
     fillPicker(find("segment"), facts.segments, facts.segment, "All segments");
+    fillOverlay(facts.segments);
     for (const tile of facts.tiles) {
       if (!tiles.has(tile.category)) {
         tiles.set(tile.category, new Tile(false));

@@ -25,7 +25,7 @@ from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
 from dashboard.security import nonce_of
-from dashboard.widgets.specs import CHARTS, SECTIONS, WIDE, WINDOW_OF
+from dashboard.widgets.specs import CHARTS, OVERLAY, OVERLAY_LABELS, SECTIONS, WIDE, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -135,4 +135,11 @@ def _model_variables(scope: Scope) -> dict[str, object]:
         }
         for category, (title, columns) in SECTIONS.items()
     ]
-    return {**scope._asdict(), "charts": charts, "sections": sections, "sources": list(WINDOW_OF)}
+    return {
+        **scope._asdict(),
+        "charts": charts,
+        "sections": sections,
+        "sources": [*WINDOW_OF, OVERLAY],
+        "overlay": by_name[OVERLAY],
+        "overlay_metrics": list(OVERLAY_LABELS.items()),
+    }

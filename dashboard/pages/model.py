@@ -8,10 +8,11 @@ from bokeh.document import Document
 from dashboard.board import Limit, Tile
 from dashboard.pages.breakdowns import Breakdown, by_class, features_in, features_of, nulls_by_feature, scores, uplifts, variants_of
 from dashboard.pages.matrix import HOUR_MS, Matrix, matrix
+from dashboard.pages.overlay import Overlay
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
 from dashboard.widgets.source import LiveSource
-from dashboard.widgets.specs import FEATURE_SLOTS, HOUR, ROLLING_SOURCE, WINDOW_OF, Names, lines_of, name_of
+from dashboard.widgets.specs import FEATURE_SLOTS, HOUR, OVERLAY, ROLLING_SOURCE, WINDOW_OF, Names, lines_of, name_of
 
 _NEEDS = {
     "f1": "f1_score",
@@ -34,6 +35,8 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str = "*"
     segment: str = "*"
     feature: str = ""
+    overlay: str = ""
+    metric: str = ""
     start: int = 0
     end: int = 0
 
@@ -53,6 +56,8 @@ class ModelFacts(msgspec.Struct, frozen=True):
     names: dict[str, str]
     feature: str
     features: int
+    overlay_style: str
+    overlay_loading: bool
     hidden: list[str]
     tiles: list[Tile]
     limits: list[Limit]
@@ -70,6 +75,7 @@ class ModelPage:
         self._services = services
         self._scope = scope
         self._feature = feature
+        self._overlay = Overlay(services)
         self._range: tuple[int, int] | None = None
         self._features: list[str] = []
         self._features_of: tuple[object, ...] = ()
@@ -80,7 +86,7 @@ class ModelPage:
         self._has_classes = False
         self._open(scope)
         self.pull()
-        for root in (self._state, *(source.model for source in self._sources)):
+        for root in (self._state, self._overlay.model, *(source.model for source in self._sources)):
             doc.add_root(root)
         doc.title = f"{scope.model} \u00b7 {services.settings.title}"
         self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
@@ -89,6 +95,7 @@ class ModelPage:
     def close(self) -> None:
         """The browser has gone."""
         self._services.store.close(self._scope)
+        self._overlay.close()
 
     def _open(self, scope: Scope) -> None:
         if self._services.store.open(scope):
@@ -101,6 +108,7 @@ class ModelPage:
             # Only a tampered page sends anything else; it keeps what it shows.
             return
         self._feature = choice.feature
+        self._overlay.choose(choice.overlay, choice.metric, self._scope.model)
         self._range = (choice.start, choice.end) if choice.end else None
         before, self._scope = self._scope, Scope(self._scope.model, choice.version, choice.segment)
         if before != self._scope:
@@ -121,10 +129,11 @@ class ModelPage:
             # Until they have come: those of all versions and segments, so that there is room for them.
             self._features_of, self._features = key, known or sorted(features_in(store.fleet(scope.model)))
         picked = [self._feature] if self._feature else []
-        names = {"variant": variants_of(store, scope), "feature": self._features[:FEATURE_SLOTS], "picked": picked}
+        names: dict[str, list[str]] = {"variant": variants_of(store, scope), "feature": self._features[:FEATURE_SLOTS], "picked": picked}
         for source in self._sources:
             source.pull(store, scope, names)
-        self._tell(names)
+        self._overlay.pull(scope)
+        self._tell(names | {OVERLAY: self._overlay.names})
         self._state.annotate(self._services.annotations.of(scope.model))
 
     def _tell(self, names: Names) -> None:
@@ -148,7 +157,9 @@ class ModelPage:
             names=_names(names),
             feature=self._feature,
             features=len(self._features),
-            hidden=_hidden(self._metrics) + ([] if self._feature else ["feature"]),
+            overlay_style=self._overlay.style,
+            overlay_loading=self._overlay.loading,
+            hidden=_hidden(self._metrics) + ([] if self._feature else ["feature"]) + ([] if self._overlay.names else [OVERLAY]),
             tiles=self._services.board.of(scope.model),
             limits=_limits(self._services.board.limits(scope.model), scope),
             scores=scores(store, scope),
@@ -173,6 +184,6 @@ def _hidden(metrics: set[str]) -> list[str]:
 
 def _names(names: Names) -> dict[str, str]:
     """Return the labels of the lines that are of one variant or feature, by key."""
-    lines = [line for source in (HOUR, ROLLING_SOURCE) for line in lines_of(source) if line.named]
+    lines = [line for source in (HOUR, ROLLING_SOURCE, OVERLAY) for line in lines_of(source) if line.named]
     found = {line.key: name_of(line, names) for line in lines}
     return {key: name or "all" for key, name in found.items() if name is not None}

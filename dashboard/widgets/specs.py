@@ -10,6 +10,28 @@ from dashboard.series import Column
 from schemas.metrics import WINDOW_LENGTH_MS, Category
 
 MINUTE, HOUR, ROLLING_SOURCE = "minute", "hour", "rolling"
+OVERLAY, OVERLAY_SLOTS = "overlay", 4
+OVERLAY_METRICS = {
+    "f1_score_rolling_7d": "7d",
+    "f1_score": "1h",
+    "rmse": "1h",
+    "latency_p99_ms": "1h",
+    "error_rate": "1h",
+    "throughput_per_s": "1h",
+    "input_null_percentage": "1h",
+    "conversion_rate": "1h",
+}
+"""What can be laid over each other, and from which window."""
+OVERLAY_LABELS = {
+    "f1_score_rolling_7d": "F1, rolling 7 days",
+    "f1_score": "F1, each hour",
+    "rmse": "RMSE, each hour",
+    "latency_p99_ms": "Latency p99, each hour",
+    "error_rate": "Error rate, each hour",
+    "throughput_per_s": "Throughput, each hour",
+    "input_null_percentage": "Null inputs, each hour",
+    "conversion_rate": "Conversion rate, each hour",
+}
 WINDOW_OF = {MINUTE: "1m", HOUR: "1h", ROLLING_SOURCE: "7d"}
 VARIANT_SLOTS = 4
 """Variants of an experiment that charts show: control and three others."""
@@ -81,6 +103,17 @@ _NO_PREDICTIONS = "No predictions for this choice in the last 24 hours."
 _NO_CONVERSIONS = "No conversions are reported."
 
 CHARTS: tuple[ChartSpec, ...] = (
+    ChartSpec(
+        "overlay",
+        "Laid over each other",
+        OVERLAY,
+        tuple(
+            Line(f"overlay_{place}", "f1_score_rolling_7d", "", place + 1, band=True, named=("overlay", place))
+            for place in range(OVERLAY_SLOTS)
+        ),
+        "Nothing of the kind is known of any of them.",
+        height=230,
+    ),
     ChartSpec("f1", "F1 score, rolling 7 days", ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
     ChartSpec("f1_hour", "F1 score, each hour", HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS, judged="f1_score"),
     ChartSpec(
@@ -219,11 +252,11 @@ SECTIONS: dict[Category, tuple[str, tuple[tuple[str, ...], ...]]] = {
     Category.PERFORMANCE: ("Performance", (("f1", "error", "coverage"), ("f1_hour", "error_hour"))),
     Category.OPERATIONAL: ("Operational", (("latency",), ("throughput",), ("errors",))),
     Category.DATA_QUALITY: ("Data quality", (("nulls",), ("repeats",), ())),
-    Category.BUSINESS: ("Business", (("conversion", "revenue"), ("uplift", "revenue_total"))),
+    Category.BUSINESS: ("Business", (("conversion", "revenue"), ("uplift",))),
 }
 """Each section's title, and its charts by name in columns from the left; lists follow in the last column."""
 
-WIDE: dict[Category, tuple[str, ...]] = {Category.DATA_QUALITY: ("features", "feature")}
+WIDE: dict[Category, tuple[str, ...]] = {Category.DATA_QUALITY: ("features", "feature"), Category.BUSINESS: ("revenue_total",)}
 """Charts as wide as the page, beneath the columns of their section."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from tests.waiting import wait_until
 @pytest.fixture(scope="module", autouse=True)
 def data(server: Server) -> None:
     now = int(time.time() * 1000)
-    write_lake(server.home, [*history([CHURN, DIGITS, DIABETES], now, all_scopes=False)], offset=0)
+    versions = replace(DIGITS, versions=("a0", "v1"), segments=("region=eu",))
+    write_lake(server.home, [*history([CHURN, DIABETES], now, all_scopes=False), *history([versions], now)], offset=0)
     server.start()
 
 
@@ -318,3 +320,28 @@ def test_the_confusion_matrix_is_that_of_the_range(visit: Visit) -> None:
     assert shares[0] + shares[1] == pytest.approx(100, abs=1)
     total, last = (drawn(page, name, "revenue") for name in ("revenue_total", "revenue"))
     assert total[-1] == pytest.approx(sum(last[-len(total) :]))
+
+
+def test_versions_and_segments_are_laid_over_each_other_the_largest_first_and_in_the_address(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(model="digits", range="7d")
+    assert page.locator("#card-overlay").is_hidden()
+    page.locator("#overlay").select_option("versions")
+    page.locator("#card-overlay").wait_for()
+    names = (
+        "[...document.querySelectorAll('#card-overlay .legend-entry:not([hidden]) .legend-name')].map((each) => each.textContent).join()"
+    )
+    wait_for(page, f"{names} === 'v1,a0'")
+    page.locator("#metric").select_option("latency_p99_ms")
+    wait_for(page, "document.querySelector('#card-overlay .legend-value').textContent.endsWith('ms')")
+    assert len(set(drawn(page, "overlay", "overlay_0"))) > 100
+    assert drawn(page, "overlay", "overlay_0") != drawn(page, "overlay", "overlay_1")
+    restored = visitor.context.new_page()
+    restored.goto(page.url)
+    wait_ready(restored)
+    wait_for(restored, f"{names} === 'v1,a0'")
+    assert restored.locator("#metric").input_value() == "latency_p99_ms"
+    restored.locator("#overlay").select_option("region")
+    wait_for(restored, f"{names} === 'eu'")
+    restored.locator("#overlay").select_option("")
+    restored.locator("#card-overlay").wait_for(state="hidden")
