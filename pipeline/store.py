@@ -162,5 +162,5 @@ def _options(*, brief: bool = False) -> Options:
     options.set_max_write_buffer_number(3)
     options.set_db_write_buffer_size(_UNWRITTEN_BYTES)
     options.set_keep_log_file_num(2)
-    options.set_max_total_wal_size(64 << 20)
+    options.set_max_total_wal_size(32 << 20)
     return options

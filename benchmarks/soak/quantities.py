@@ -32,7 +32,7 @@ QUANTITIES: dict[str, Quantity] = {
     "loadgen_rss": Quantity("load generator, resident memory, MiB", 8 * MIB, MIB),
     "shards": Quantity("RocksDB of the shards, MiB", 4 * MIB, MIB),
     "publisher": Quantity("RocksDB of the publisher, MiB", 4 * MIB, MIB),
-    "logs": Quantity("their write-ahead logs (at most 64 MiB a store), MiB", None, MIB),
+    "logs": Quantity("their write-ahead logs (at most 32 MiB a store, and one being written), MiB", None, MIB),
     "duckdb": Quantity("DuckDB with its log, MiB", 4 * MIB, MIB),
     "lake": Quantity("lake, MiB", 4 * MIB, MIB),
     "lake_files": Quantity("lake, files", 4),

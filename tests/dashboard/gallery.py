@@ -39,6 +39,7 @@ PAGES = {
 MINUTE_MS = 60_000
 EVERY_S = 0.5
 _SETTLE_S = 6.0
+_PATIENCE_MS = 120_000
 
 
 @contextmanager
@@ -64,6 +65,7 @@ def take_all(url: str, folder: Path) -> Iterator[Path]:
             context = browser.new_context(
                 viewport=viewport, device_scale_factor=2 if device == "phone" else 1, color_scheme=scheme, has_touch=device == "phone"
             )
+            context.set_default_timeout(_PATIENCE_MS)
             for name, query in PAGES.items():
                 page = context.new_page()
                 page.goto(url + query)
