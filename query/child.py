@@ -98,7 +98,7 @@ def answer(request: Request, out: BinaryIO) -> Answer:
             return _run_once(request, out)
         except TowerError as error:
             return Answer(error=str(error))
-        except duckdb.OutOfMemoryException:
+        except (duckdb.OutOfMemoryException, MemoryError):
             return _too_large(request)
         except duckdb.PermissionException:
             return Answer(error="a query reads the view metrics, and neither files nor networks - take that part out")
@@ -106,13 +106,17 @@ def answer(request: Request, out: BinaryIO) -> Answer:
             # A file of the lake may be replaced by a newer one between the listing and the reading.
             if "No such file" in str(error) and attempt < _TRIES:
                 continue
-            return Answer(error=str(explained(error)) if isinstance(error, duckdb.Error) else one_line(error))
-        except MemoryError:
-            return _too_large(request)
+            return Answer(error=str(explained(error)) if isinstance(error, duckdb.Error) else _unwritable(error))
         except OSError:
             size = request.byte_limit // 1_000_000
             return Answer(error=f"the result is larger than {size} MB - ask for fewer rows or columns")
+        except Exception as error:  # what Python says of a value that it does not hold, such as an interval of a million years
+            return Answer(error=_unwritable(error))
     raise AssertionError("the last try returns")
+
+
+def _unwritable(error: Exception) -> str:
+    return f"a column cannot be written: {one_line(error)} - cast it, as with ::VARCHAR"
 
 
 def _too_large(request: Request) -> Answer:
@@ -134,8 +138,11 @@ def _run_once(request: Request, out: BinaryIO) -> Answer:
             description = connection.execute(request.sql).description or []
             result = Result([each[0] for each in description], [str(each[1]) for each in description], limited.batches(connection))
             text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-            (write_csv if request.format == "csv" else write_page)(result, text)
-            text.detach()
+            try:
+                (write_csv if request.format == "csv" else write_page)(result, text)
+            finally:
+                # Else it would close the file when it goes, which a further try writes to.
+                text.detach()
         out.flush()
     return Answer(limited.rows, limited.more)
 
@@ -150,7 +157,12 @@ def _write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], out: Bi
 def _limit(request: Request) -> None:
     os.nice(NICENESS)
     virtual = psutil.Process().memory_info().vms + (request.memory_mb + _BESIDE_DUCKDB_MB) * 1_000_000
-    limits = ((resource.RLIMIT_AS, virtual), (resource.RLIMIT_FSIZE, request.byte_limit), (resource.RLIMIT_CPU, request.cpu_s))
+    limits = (
+        (resource.RLIMIT_AS, virtual),
+        (resource.RLIMIT_FSIZE, request.byte_limit),
+        (resource.RLIMIT_CPU, request.cpu_s),
+        (resource.RLIMIT_CORE, 0),
+    )
     for kind, limit in limits:
         resource.setrlimit(kind, (limit, limit))
 

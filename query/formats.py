@@ -14,7 +14,7 @@ from typing import TextIO
 from query.lake import Result
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "NUMBER")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with, to one spreadsheet or another (OWASP, "CSV Injection")."""
 _EXACT = 2**53
 """Beyond it whole numbers are not exact as float64, which all numbers of JavaScript are."""
@@ -115,8 +115,6 @@ def write_page(result: Result, out: TextIO) -> None:
 
 def _field(value: object) -> object:
     # Full precision: repr of a float is the shortest text that reads back as the same number.
-    if isinstance(value, str):
-        return _no_formula(value)
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, Decimal):
@@ -124,6 +122,8 @@ def _field(value: object) -> object:
     plain = _plain(value)
     if isinstance(plain, bool):
         return "true" if plain else "false"
+    if isinstance(plain, str):
+        return _no_formula(plain)
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (dict, list)) else plain
 
 

@@ -15,6 +15,15 @@ _WRITES = {
     *(b"ALTER", b"ATTACH", b"CALL", b"COPY", b"CREATE", b"DELETE", b"DROP", b"EXPORT", b"IMPORT", b"INSERT", b"INSTALL", b"LOAD"),
     *(b"MERGE", b"TRUNCATE", b"UPDATE"),
 }
+SEALED: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,
+    "temp_directory": "",
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+}
+"""Settings of a DuckDB that takes nothing from outside by itself: no file to spill to, no variable of Python's, no extension."""
 _EXPLAIN = re.compile(r"EXPLAIN\b\s*(ANALYZE\b|\((?=\s*(?:ANALYZE|FORMAT)\b)[^()]*\))?", re.IGNORECASE)
 
 
@@ -26,7 +35,7 @@ def refuse_unless_reading(sql: str) -> None:
     bound over views without rows.
     """
     # Each PIVOT makes a type for itself: the database is for this statement alone.
-    with duckdb.connect(":memory:") as connection:
+    with duckdb.connect(":memory:", config=SEALED) as connection:
         connection.execute(f"CREATE VIEW metrics AS {view_sql(no_metrics_sql())}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

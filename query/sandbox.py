@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset
 
+from query.reading import SEALED
 from schemas.lake import metrics_folder, no_metrics_sql, view_sql
 
 _EXPORTED = "exported"
@@ -27,18 +28,7 @@ def open_sandbox(home: Path, *, memory_mb: int) -> duckdb.DuckDBPyConnection:
     # Whatever else runs on this machine goes first.
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "threads": 1,
-            "memory_limit": f"{memory_mb}MB",
-            "temp_directory": "",
-            "python_enable_replacements": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-        },
-    )
+    connection = duckdb.connect(":memory:", config={**SEALED, "memory_limit": f"{memory_mb}MB"})
     connection.execute("SET TimeZone = 'UTC'")
     connection.register(_EXPORTED, _dataset(home, connection.sql(no_metrics_sql()).to_arrow_table().schema))
     connection.execute(f"CREATE VIEW metrics AS {view_sql(f'SELECT * FROM {_EXPORTED}')}")

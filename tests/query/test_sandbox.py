@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from benchmarks.dashboard.sample import write_lake
 from query.child import NICENESS, Answer, Request, answer
 from query.sandbox import open_sandbox
-from schemas.lake import metrics_folder, metrics_view_sql
+from schemas.lake import metrics_folder, metrics_view_sql, quoted
 from tests.dashboard.messages import HOUR_MS, message, row
 from tests.waiting import wait_until
 
@@ -142,6 +143,15 @@ def test_a_file_has_all_rows_and_no_formula(home: Path, tmp_path: Path) -> None:
     assert table.to_pylist() == [{"name": FORMULA, "=1+1": 0.5, "value": 0.5}] * 150
 
 
+def test_what_begins_like_a_formula_has_an_apostrophe_in_csv_whatever_it_is(home: Path, tmp_path: Path) -> None:
+    texts = ["=1", "+a", "-a", "@a", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0ba", "-5", "+1e9", "a=1"]
+    rows = ", ".join(f"({quoted(text)})" for text in texts)
+    assert ask(home, tmp_path / "csv", f"SELECT * FROM (VALUES {rows})", "csv") == Answer(len(texts))
+    with (tmp_path / "csv").open(newline="", encoding="utf-8") as file:
+        read = [row[0] for row in csv.reader(file)][1:]
+    assert read == [*(f"'{text}" for text in texts[:9]), *texts[9:]]
+
+
 @pytest.mark.parametrize(
     ("sql", "says"),
     [
@@ -149,6 +159,8 @@ def test_a_file_has_all_rows_and_no_formula(home: Path, tmp_path: Path) -> None:
         ("SELECT 1; SELECT 2", "expected one SQL statement, got 2"),
         ("SELECT * FROM read_text('/etc/hostname')", "neither files nor networks"),
         ("SELEC", "syntax error"),
+        ("SELECT INTERVAL '100000000 years'", "a column cannot be written"),
+        ("SELECT * FROM sql", "there is no table sql"),
     ],
 )
 def test_what_is_too_much_or_wrong_is_told_in_one_line(home: Path, tmp_path: Path, sql: str, says: str) -> None:
