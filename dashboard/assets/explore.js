@@ -12,6 +12,7 @@ import { onZone } from "./time.js";
 const metrics = JSON.parse(find("metrics").textContent), limits = JSON.parse(find("query").textContent);
 const styleOf = Object.fromEntries(metrics.map((each) => [each.name, each.style]));
 const DEFAULTS = { model: "", metric: "latency_p99_ms", window: "1h", version: "*", segment: "*", dimension: "", layout: "" };
+const MOST_COLUMNS = 200;
 const count = (value) => value.toLocaleString("en-US");
 const address = new URLSearchParams(location.search);
 const choice = Object.fromEntries(Object.entries(DEFAULTS).map(([name, usual]) => [name, address.get(name) ?? usual]));
@@ -95,7 +96,9 @@ function fail(text) {
   say("", "failed");
 }
 
-function show(sql, { rows, more, seconds }, table) {
+function show(sql, { rows, more, seconds }, whole) {
+  const left = whole.columns.length - MOST_COLUMNS;
+  const table = left > 0 ? { columns: whole.columns.slice(0, MOST_COLUMNS), rows: whole.rows.map((row) => row.slice(0, MOST_COLUMNS)) } : whole;
   const styles = stylesOf(sql, table.columns), time = `${seconds.toFixed(seconds < 10 ? 2 : 0)}\u202fs`;
   shown = { sql, table, styles };
   find("error").hidden = true;
@@ -106,7 +109,8 @@ function show(sql, { rows, more, seconds }, table) {
     find(format).href = fileAddress(sql, format);
     find(format).title = `Download up to ${count(limits.fileRows)} rows`;
   }
-  say(more ? `First ${count(rows)} rows of more, in ${time}. A file has up to ${count(limits.fileRows)}.` : `${count(rows)} ${rows === 1 ? "row" : "rows"} in ${time}`, "done");
+  const told = more ? `First ${count(rows)} rows of more, in ${time}. A file has up to ${count(limits.fileRows)}.` : `${count(rows)} ${rows === 1 ? "row" : "rows"} in ${time}`;
+  say(left > 0 ? `${told} The first ${MOST_COLUMNS} of ${count(whole.columns.length)} columns; a file has all.` : told, "done");
 }
 
 function draw() {
@@ -191,7 +195,7 @@ start((doc) => {
   };
   const range = new TimeRange(() => newest, pick);
   if (choice.model !== facts.model) state.choice = JSON.stringify({ model: choice.model });
-  function again() {
+  function fill() {
     fillPickers();
     find("rebuild").hidden = written === null;
     setText(find("sql-note"), written === null ? "Made of the choices above; edit it as you like." : "Written by hand; the choices above do not count.");
@@ -199,6 +203,9 @@ start((doc) => {
     find("sql").value = written ?? sqlOf(choice, range.at());
     find("sql").rows = Math.min(Math.max(find("sql").value.split("\n").length + 1, 7), 14);
     remember(range);
+  }
+  function again() {
+    fill();
     run(find("sql").value);
   }
   for (const name of Object.keys(DEFAULTS)) {
@@ -231,5 +238,10 @@ start((doc) => {
   state.connect(state.properties.facts.change, showFreshness);
   state.connect(state.properties.lasting.change, told);
   onZone(draw);
-  again();
+  if (written === null || limits.atOnce) again();
+  else {
+    fill();
+    setText(find("sql-note"), "This came with a link from another site: read it before you run it.");
+    say("Not run yet", "waiting");
+  }
 });

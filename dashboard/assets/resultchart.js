@@ -1,6 +1,6 @@
 // A result with a time and a number as lines: one for each combination of its texts, or for each of its numbers.
 import { text, tick } from "./numbers.js";
-import { isNumber, isTime } from "./rowgrid.js";
+import { clipped, isNumber, isTime } from "./rowgrid.js";
 import { element, setText, svg } from "./shell.js";
 import { full, tickText, ticks, zoneName } from "./time.js";
 
@@ -48,8 +48,8 @@ export class ResultChart {
   show(chart) {
     this.chart = chart;
     this.legend.replaceChildren(...(chart?.lines ?? []).map((line, index) => {
-      const entry = element("span", "legend-entry"), name = element("span", "legend-name", line.name);
-      name.title = line.name;
+      const entry = element("span", "legend-entry"), name = element("span", "legend-name", clipped(line.name));
+      name.title = name.textContent;
       const mark = svg("svg", { viewBox: "0 0 18 4", class: "result-mark", "aria-hidden": "true" });
       mark.append(svg("line", { x1: 0, x2: 18, y1: 2, y2: 2, class: `line-${index}` }));
       entry.append(mark, name, element("span", "legend-value"), element("span", "legend-band"));
@@ -161,9 +161,9 @@ function path(points, x, y) {
 // Some four round numbers that the values lie between.
 function steps(low, high) {
   if (!(high > low)) [low, high] = [low - (Math.abs(low) * 0.1 || 1), high + (Math.abs(high) * 0.1 || 1)];
-  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = high / 4 - low / 4, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
-  const found = [];
-  for (let at = Math.floor(low / step); at <= Math.ceil(high / step); at++) found.push(at * step);
-  return found;
+  // Counted by itself: among numbers beyond 2 ** 53 one more is the same.
+  const first = Math.floor(low / step);
+  return Array.from({ length: Math.ceil(high / step) - first + 1 }, (_, index) => (first + index) * step);
 }

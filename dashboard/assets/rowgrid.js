@@ -3,18 +3,22 @@ import { element, setText } from "./shell.js";
 import { stamp, zoneName } from "./time.js";
 import { text } from "./numbers.js";
 
-const ROW = 28, BEYOND = 12, SAMPLE = 300;
+const ROW = 28, BEYOND = 12, SAMPLE = 300, LONGEST = 300, LONGEST_TITLE = 2_000;
 const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT|INTEGER|UINTEGER|DOUBLE|FLOAT|DECIMAL|NUMBER|BIGNUM)/;
 export const isTime = (type) => /^(TIMESTAMP|DATE)/.test(type) || type === "DATETIME";
 export const isNumber = (type) => NUMBERS.test(type);
 const isWhole = (type) => isNumber(type) && !/^(DOUBLE|FLOAT|DECIMAL)/.test(type);
+
+// A text as long as anybody reads in a cell: one of megabytes would hold the browser up.
+export const clipped = (value, longest = LONGEST) => (value.length > longest ? value.slice(0, longest) + "\u2026" : value);
 
 // Returns how a column's cells are written. `style` is that of its metric, where it has one.
 function writer(type, style) {
   if (isTime(type)) return (value) => { const at = Date.parse(value); return Number.isNaN(at) ? String(value) : stamp(at); };
   if (!isNumber(type)) return (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
   if (style) return (value) => text(Number(value), style);
-  if (isWhole(type)) return (value) => Number(value).toLocaleString("en-US").replace("-", "\u2212");
+  // Whole numbers beyond those that a browser's numbers hold come as text.
+  if (isWhole(type)) return (value) => (typeof value === "string" ? BigInt(value) : value).toLocaleString("en-US").replace("-", "\u2212");
   return (value) => (typeof value === "number" ? Number(value.toPrecision(6)).toLocaleString("en-US", { maximumSignificantDigits: 6 }).replace("-", "\u2212") : String(value));
 }
 
@@ -27,7 +31,10 @@ export class RowGrid {
 
   // `styles` has the style of the columns that are values of a metric.
   show(columns, rows, styles) {
-    this.columns = columns.map(([name, type], index) => ({ name, type, number: isNumber(type), write: writer(type, styles[index]) }));
+    this.columns = columns.map(([name, type], index) => {
+      const write = writer(type, styles[index]);
+      return { name: clipped(name), type: clipped(type), number: isNumber(type), write: (value) => clipped(write(value)) };
+    });
     this.rows = this.sorted = rows;
     this.order = null;
     const table = element("table", "rows"), head = element("thead"), line = element("tr"), widths = element("colgroup");
@@ -99,7 +106,7 @@ export class RowGrid {
       values.forEach((value, index) => {
         const column = this.columns[index], shown = value === null ? "\u2013" : column.write(value);
         const cell = element("td", column.number ? "number" : "", shown);
-        if (value !== null && (column.number || shown.length > 40)) cell.title = String(typeof value === "object" ? shown : value);
+        if (value !== null && (column.number || shown.length > 40)) cell.title = clipped(String(typeof value === "object" ? shown : value), LONGEST_TITLE);
         row.append(cell);
       });
       return row;

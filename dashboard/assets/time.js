@@ -46,7 +46,7 @@ export function ticks({ start, end }) {
   const span = end - start;
   if (!Number.isFinite(span)) return [];  // a range without data yet has no ends, and no tick would ever lie beyond them
   const most = window.innerWidth < 700 ? 4 : 8;
-  const step = STEPS.find((each) => span / each <= most) ?? 30 * DAY;
+  const step = STEPS.find((each) => span / each <= most) ?? Math.ceil(span / most / (30 * DAY)) * 30 * DAY;
   const found = [];
   for (let wall = Math.ceil((start + offset(start)) / step) * step; ; wall += step) {
     // Twice, since the offset at the wall clock's own time may be another one where summer time begins or ends.

@@ -48,9 +48,10 @@ class PageApplication(Application):
         self._templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(("html",)))
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
-        """Return what the session's signed token says of the request: who it is from, and the nonce of the page that answers it."""
+        """Return what the session's signed token says of the request: who it is from, whether it was another site's link, and the nonce."""
         user = self._access.user_of(request)
         told: dict[str, Any] = {"user": user.name, "operator": user.operator} if user else {}
+        told["elsewhere"] = request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
         return {**super().process_request(request), **told, "nonce": nonce_of(request)}
 
     def _fill(self, doc: Document) -> None:
@@ -59,9 +60,10 @@ class PageApplication(Application):
         # Told by the page itself, in its own words.
         doc.config.update(reconnect_session=False, notify_connection_status=False, notifications=None)
         page = _argument(doc.session_context, "page")
+        told: Mapping[str, Any] = getattr(doc.session_context, "token_payload")  # noqa: B009 - Bokeh's types lack it
         if page == "explore":
             ExplorePage(doc, self._services, scope.model if scope else None)
-            self._dress(doc, "explore", explore_variables(self._services))
+            self._dress(doc, "explore", explore_variables(self._services, elsewhere=told["elsewhere"]))
         elif page == "compare":
             ComparePage(doc, self._services, scope.model if scope else None)
             self._dress(doc, "compare", {})

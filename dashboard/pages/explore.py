@@ -59,8 +59,8 @@ class ExplorePage:
         self.pull()
 
 
-def explore_variables(services: Services) -> dict[str, object]:
-    """Return what the page's template is filled with."""
+def explore_variables(services: Services, *, elsewhere: bool) -> dict[str, object]:
+    """Return what the page's template is filled with. SQL in an address that comes from elsewhere runs when somebody has seen it."""
     settings = services.settings
     metrics = [
         {"name": each.name, "category": each.category.value, "meaning": each.meaning, "style": style_of(each.name)}
@@ -73,6 +73,7 @@ def explore_variables(services: Services) -> dict[str, object]:
             "key": services.queries.key,
             "rows": settings.query_rows,
             "fileRows": settings.download_rows,
+            "atOnce": not elsewhere,
             "seconds": settings.query_time_limit_ms // 1000,
         },
     }

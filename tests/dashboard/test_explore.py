@@ -144,6 +144,51 @@ def test_sql_by_hand_is_kept_in_the_address_and_names_and_errors_are_text(visit:
     assert "sql=" in page.url
 
 
+def test_sql_of_another_sites_link_runs_when_somebody_has_seen_it(visit: Visit, server: Server) -> None:
+    visitor = visit()
+    page = visitor.open(page="explore", sql="SELECT 41 AS n")
+    wait_shown(page, "1 row in")  # an address that was typed, or kept
+    page = visitor.context.new_page()  # whose empty page is of no site
+    page.set_content("<a>elsewhere</a>")
+    page.eval_on_selector("a", "(link, address) => { link.href = address; }", server.page(page="explore", sql="SELECT 42 AS n"))
+    with page.expect_navigation():
+        page.click("a")
+    wait_shown(page, "Not run yet")
+    assert page.locator("#sql").input_value() == "SELECT 42 AS n"
+    assert "another site" in page.locator("#sql-note").inner_text()
+    assert page.locator("#grid td").count() == 0
+    page.click("#run")
+    wait_shown(page, "1 row in")
+    assert page.locator("#grid td").all_inner_texts() == ["42"]
+
+
+def test_odd_names_and_values_hold_up_neither_the_builder_nor_the_browser(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(page="explore", model=IMG, metric="f1_score", dimension="*", layout="dimension")
+    wait_shown(page, "3 rows in")
+    assert page.locator("#grid th button span:first-child").all_inner_texts()[1:] == [f"class={IMG}", "class==1+1"]
+    page = visitor.open(page="explore", model=IMG, metric="f1_score", dimension=f"class={IMG}")
+    wait_shown(page, "3 rows in")
+    assert page.locator("#dimension option:checked").inner_text() == f"class={IMG}"
+
+    def run(sql: str, says: str) -> None:
+        page.fill("#sql", sql)
+        page.click("#run")
+        wait_shown(page, says)
+
+    run("SELECT 9223372036854775807 AS big, repeat('x', 2000000) AS long", "1 row in")
+    big, long = page.locator("#grid td").all()
+    assert big.inner_text() == "9,223,372,036,854,775,807"
+    assert len(long.inner_text()) == 301
+    run("PIVOT (FROM range(500)) ON range USING count(*)", "The first 200 of 500 columns")
+    assert page.locator("#grid th").count() == 200
+    # Numbers that are next to each other, and times that are far from each other.
+    value = "CASE WHEN range = 0 THEN 9007199254740994 ELSE 9007199254740998 END"
+    run(f"SELECT make_timestamp(range::INT * 9000 + 500, 1, 1, 0, 0, 0) AS at, {value} AS value FROM range(2)", "2 rows in")
+    assert 0 < page.locator("#plot text.tick-x").count() <= 12
+    assert page.locator("#plot text.tick-y").count() < 20
+
+
 def test_queries_wait_for_others_end_when_cancelled_and_keep_nobody_waiting(visit: Visit, server: Server) -> None:
     visitor = visit()
     fleet = visitor.open()
