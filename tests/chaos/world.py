@@ -216,15 +216,19 @@ class World:
     def ask_kafka(self, question: Callable[[], Future[None]], unless: Callable[[], bool] = lambda: False) -> None:
         """Ask until Kafka, which may just be starting, does it; an answer may get lost, so that it need not be asked again: `unless`."""
 
+        said = ""
+
         def done() -> bool:
+            nonlocal said
             try:
                 if not unless():
                     question().result()
-            except KafkaException:
+            except KafkaException as error:
+                said = str(error)
                 return False
             return True
 
-        wait_until(done, "Kafka does what it is asked", ANSWER_S)
+        wait_until(done, lambda: f"Kafka does what it is asked; it is {self.broker().status}, and said: {said}", ANSWER_S)
 
     def partitions(self) -> Mapping[str, int]:
         """Return how many partitions each topic has."""
