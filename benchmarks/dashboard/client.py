@@ -22,11 +22,21 @@ _LARGEST = 256 << 20
 
 @dataclass(slots=True)
 class Told:
-    """What a viewer has received: messages, bytes, and for each word of newer data how late it came (seconds)."""
+    """What a viewer has received: messages, bytes, how often word of newer data, and how late each of these came (seconds).
+
+    Of what is published every so many seconds, what was overtaken by newer before the viewer had word of it is late until then, too.
+    """
 
     messages: int = 0
     size: int = 0
+    updates: int = 0
     delays: list[float] = field(default_factory=list)
+
+
+def delays_s(before: int, newest: int, now: float, every_s: float) -> list[float]:
+    """Return how late each is that was published after `before`, up to `newest`, the first word of which comes `now` (all epoch ms)."""
+    overtaken = max(0, round((newest - before) / (1000 * every_s)) - 1)
+    return [(now - newest) / 1000 + every_s * steps for steps in range(overtaken + 1)]
 
 
 class Viewer:
@@ -65,8 +75,8 @@ class Viewer:
         stream = self._socket.protocol.stream  # type: ignore[union-attr]
         stream.close()
 
-    async def watch(self, until: float, now_ms: Callable[[], float] = lambda: time.time() * 1000) -> None:
-        """Take in what comes until `until` (monotonic seconds)."""
+    async def watch(self, until: float, every_s: float, now_ms: Callable[[], float] = lambda: time.time() * 1000) -> None:
+        """Take in what comes until `until` (monotonic seconds), where something is published every so many seconds."""
         while (left := until - time.monotonic()) > 0:
             try:
                 _, content = await asyncio.wait_for(self._message(), left)
@@ -75,7 +85,8 @@ class Viewer:
             newest = max((int(each) for each in _NEWEST.findall(content)), default=0)
             if newest > self._newest:
                 if self._newest:
-                    self.told.delays.append((now_ms() - newest) / 1000)
+                    self.told.updates += 1
+                    self.told.delays += delays_s(self._newest, newest, now_ms(), every_s)
                 self._newest = newest
 
     async def _until(self, kind: str) -> bytes:

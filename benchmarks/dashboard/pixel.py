@@ -4,10 +4,11 @@
 
 Runs an embedded Kafka, `tower pipeline`, `tower dashboard` and `tower loadgen flood` at the asked rate, and Chromium with the page of a
 model to which the benchmark sends an event every 0.7 s, each with a response time 5 % longer than the one before. So the end of the line
-of the latency's p99 tells which event is in it. In each frame of the page the heights that the line is drawn with are looked at; an event
-is a pixel with the frame after the one in which they first tell of it, or of a later one. All clocks are this machine's.
+of the latency's p99 tells which event is in it. The minutes before have enough events of their own that the chart is drawn by minute. In
+each frame of the page the heights that the line is drawn with are looked at; an event is a pixel with the frame after the one in which
+they first tell of it, or of a later one. All clocks are this machine's.
 
-Ends with exit code 1 when p99 is a second or more.
+Ends with exit code 1 when p99 is a second or more, or the load was less than was asked.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ EVERY_S = 0.7
 """Fewer than a hundred a minute: the p99 of a minute is its longest response time then."""
 FIRST_MS, STEP = 10.0, 1.05
 MOST = 400
-GOAL_S = 1.0
+GOAL_S, _LEAST_OF_RATE = 1.0, 0.98
 _WARM_UP = 10
+_MINUTES_BEFORE, _EVENTS_BEFORE, _MINUTE_MS = 4, 40, 60_000
 FOLLOW = """() => {
     const plots = Bokeh.documents[1], seen = (window.seen = []);
     const line = plots.get_model_by_name("latency").renderers.find(
@@ -65,20 +67,32 @@ class Probe:
         self._producer = Producer(producer_config(home.kafka) | {"linger.ms": 0})
         self.sent: list[int] = []
 
+    def fill(self) -> None:
+        """Send what a model in service has had in the last minutes: with fewer than 30 events most of them would be drawn by hour."""
+        now = _now_ms()
+        for back in range(1, _MINUTES_BEFORE + 1):
+            start = (now // _MINUTE_MS - back) * _MINUTE_MS
+            for number in range(_EVENTS_BEFORE):
+                self._produce(f"before-{back}-{number}", start + number * 1_000, 1.0)
+        self._producer.flush(PATIENCE_S)
+
     def send(self) -> None:
         """Send one event, and wait for its acknowledgement."""
-        number, now = len(self.sent), time.time_ns() // 1_000_000
-        event = {
-            "prediction_id": f"{MODEL}-{number}",
-            "model": MODEL,
-            "model_version": "v1",
-            "created_at": now,
-            "prediction": 1,
-            "response_time_ms": FIRST_MS * STEP**number,
-        }
-        self._producer.produce(PREDICTIONS, orjson.dumps(event), MODEL)
+        number, now = len(self.sent), _now_ms()
+        self._produce(str(number), now, FIRST_MS * STEP**number)
         self._producer.flush(PATIENCE_S)
         self.sent.append(now)
+
+    def _produce(self, name: str, created_at: int, response_time_ms: float) -> None:
+        event = {
+            "prediction_id": f"{MODEL}-{name}",
+            "model": MODEL,
+            "model_version": "v1",
+            "created_at": created_at,
+            "prediction": 1,
+            "response_time_ms": response_time_ms,
+        }
+        self._producer.produce(PREDICTIONS, orjson.dumps(event), MODEL)
 
     def delays_s(self, seen: Sequence[tuple[float, int]]) -> list[float]:
         """Return how long each event that was followed took to its pixel; `seen` has (response time, epoch ms), ascending by time."""
@@ -91,9 +105,14 @@ class Probe:
         return found
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def follow(home: Home, page: Page, probe: Probe, rate: float, duration_s: float) -> list[float]:
     """Send events while a flood runs, and return how long each took to its pixel."""
     load = home.start("loadgen", "flood", f"--rate={rate:g}", f"--for={duration_s:g}", log=home.folder / "load.txt")
+    probe.fill()
     page.evaluate(FOLLOW)
     due = time.monotonic()
     while load.poll() is None and len(probe.sent) < MOST:
@@ -126,13 +145,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 page.goto(dashboard.page(model=MODEL))
                 page.wait_for_selector(READY, state="attached")
                 say("the page is open; the load begins")
+                held = home.events_held()
                 delays = follow(home, page, probe, options.rate, options.duration_s)
+                rate = (home.events_held() - held - len(probe.sent) - _MINUTES_BEFORE * _EVENTS_BEFORE) / options.duration_s
         finally:
             stop(pipeline)
     p50, p90, p99 = np.percentile(delays, [50, 90, 99]).tolist()
-    print(f"{len(delays)} events at {options.rate:,.0f} events/s: p50 {p50:.2f}, p90 {p90:.2f}, p99 {p99:.2f}, max {max(delays):.2f} s")
-    print("The goal is met." if p99 < GOAL_S else f"Missed: p99 {p99:.2f} s, wanted below {GOAL_S:g}")
-    return 0 if p99 < GOAL_S else 1
+    print(f"{len(delays)} events at {rate:,.0f} events/s: p50 {p50:.2f}, p90 {p90:.2f}, p99 {p99:.2f}, max {max(delays):.2f} s")
+    missed = [] if p99 < GOAL_S else [f"p99 {p99:.2f} s, wanted below {GOAL_S:g}"]
+    missed += [] if rate > _LEAST_OF_RATE * options.rate else [f"{rate:,.0f} events/s, wanted {options.rate:,.0f}"]
+    print("The goal is met." if not missed else "Missed: " + "; ".join(missed))
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

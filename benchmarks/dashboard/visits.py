@@ -41,7 +41,7 @@ async def _visit(number: int, dashboard: Dashboard, names: Sequence[str]) -> Non
         await AsyncHTTPClient().fetch(url)
         return
     async with Viewer(url) as viewer:
-        await viewer.watch(time.monotonic() + LOOK_S)
+        await viewer.watch(time.monotonic() + LOOK_S, EVERY_S)
         if number % 3 == 1:
             viewer.vanish()
 
