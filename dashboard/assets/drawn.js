@@ -1,7 +1,7 @@
 // What a chart draws of the columns that the server sends: what lies in the range, the finest windows that hold enough events to mean
 // something, and never more points than there are pixels.
 const ENOUGH = 30, AROUND = 2, MINUTE = 60_000, HOUR = 60 * MINUTE;
-const MARGIN = 70;  // of a plot's width, what its axis takes
+const MARGIN = 80;  // of a plot's width, what its axis takes, and the rows at its edges
 
 export class Drawn {
   constructor(plots, range, spec) {
@@ -114,8 +114,9 @@ function summed(columns, keys) {
   return { ...columns, ...Object.fromEntries(sums) };
 }
 
-// Where there are more rows than pixels: of each `step` (ms) two rows, that with the lowest and that with the highest value, in their
-// order, of each column by itself; bands as wide as the widest. A row without any value breaks a line, and stays.
+// Where there are more rows than pixels: of each `step` (ms since the epoch, so that a range that follows the clock changes no peak) two
+// rows, that with the lowest and that with the highest value, in their order, of each column by itself; bands as wide as the widest. A row
+// without any value breaks a line, and stays.
 export function thinned(columns, keys, bands, { start, end }, width) {
   if (columns.t.length <= width || !(width > 0)) return { rows: columns, step: 0 };
   const step = Math.max(1, Math.ceil((2 * (end - start)) / width / MINUTE)) * MINUTE;
@@ -137,7 +138,7 @@ export function thinned(columns, keys, bands, { start, end }, width) {
   };
   columns.t.forEach((time, row) => {
     const gap = keys.every((key) => !Number.isFinite(columns[key][row]));
-    if (group.length && (gap || Math.floor((time - start) / step) !== Math.floor((columns.t[group[0]] - start) / step))) flush();
+    if (group.length && (gap || Math.floor(time / step) !== Math.floor(columns.t[group[0]] / step))) flush();
     group.push(row);
     if (gap) flush();
   });

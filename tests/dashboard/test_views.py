@@ -161,6 +161,20 @@ def drawn(page: Page, chart: str, name: str) -> list[float]:
 
 def test_a_chart_has_fewer_points_than_pixels_and_yet_every_peak(visit: Visit) -> None:
     page = visit().open(model="churn")
+    code = """
+        const columns = { t: [], open: [], p99: [] };
+        for (let at = 0; at < 1440; at++) columns.t.push(at * 60e3), columns.open.push(0), columns.p99.push((at * 7919) % 1009);
+        return [0, 1, 2, 3].map((later) => {
+            const range = { start: later * 60e3, end: (1440 + later) * 60e3 };
+            const { rows } = module.thinned(module.within(columns, range.start, range.end), ["p99"], [], range, 500);
+            return rows.t.map((time, row) => [time, rows.p99[row]]);
+        });
+    """
+    first, *later = page.evaluate(IN_PAGE, ["drawn.js", code, None])
+    for rows in (first, *later):
+        assert len(rows) <= 500
+        assert {0, 1008} <= {value for _, value in rows}
+        assert rows[4:-4] in [first[start : start + len(rows) - 8] for start in range(20)]  # what is drawn stays while the range moves on
     width = page.locator("#plot-latency").evaluate("(plot) => plot.clientWidth")
     minutes = [value for value in column(page, "minute", "p99") if value is not None]
     assert len(minutes) > width > len(drawn(page, "latency", "p99")) > width / 3
