@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas.errors import ConfigurationError
 from schemas.limits import MAX_FUTURE_MS, MESSAGE_BYTES, TEXT_LENGTH
-from schemas.metrics import DEFAULT_RETENTION_MS
+from schemas.metrics import DEFAULT_RETENTION_MS, ROLLING, ROLLING_STEP_MS, WINDOW_LENGTH_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,12 @@ class PipelineSettings:
     retention_ms: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_RETENTION_MS))
     limits: Limits = Limits()
     models: dict[str, ModelSettings] = field(default_factory=dict)
+
+    @property
+    def panes_kept_ms(self) -> dict[str, int]:
+        """How long the panes behind the windows are kept: hours as long as a rolling window that is kept is made of them."""
+        hours = self.retention_ms[ROLLING] + WINDOW_LENGTH_MS[ROLLING] - ROLLING_STEP_MS
+        return {**self.retention_ms, "1h": max(self.retention_ms["1h"], hours)}
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for what no pipeline can run with."""

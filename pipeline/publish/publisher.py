@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -363,15 +363,18 @@ class Publisher:
             return
         self._retained_from = self._newest
         batch = self._state.store.batch()
-        first_kept = [
-            first_pane_id(window, oldest_end - int(LENGTH_MS[window]) + 1) for window, oldest_end in enumerate(self._oldest_ends().values())
-        ]
-        for window, first in enumerate(first_kept):
-            for family in (PANES, DIRTY):
+        first_kept = self._first_kept(self._settings.retention_ms)
+        for family, kept in ((PANES, self._first_kept(self._settings.panes_kept_ms)), (DIRTY, first_kept)):
+            for window, first in enumerate(kept):
                 batch.delete_range(family, first_pane_id(window, 0).to_bytes(8, "big"), first.to_bytes(8, "big"))
         self._agenda.forget(first_kept)
         self._state.store.write(batch)
         self._writes.append(self._database.forget(self._oldest_ends()))
+
+    def _first_kept(self, kept_ms: Mapping[str, int]) -> list[int]:
+        """Return for each window the first pane that still lies within the times `kept_ms`."""
+        ends = [self._newest - kept_ms[window] for window in WINDOWS]
+        return [first_pane_id(window, end - int(LENGTH_MS[window]) + 1) for window, end in enumerate(ends)]
 
     def _acknowledge(self, *, now: bool = False) -> None:
         """Tell the shards, which may be in other processes, which of their commits are stored here."""

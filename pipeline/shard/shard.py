@@ -255,9 +255,9 @@ class Shard:
         return expand(delta, self._names.profile_scopes, self._oldest_end())
 
     def _oldest_end(self) -> list[int]:
-        """A window is kept while it ends after this, which follows the newest event time."""
-        newest = self._watermark.newest_event_time
-        return [newest - self._settings.retention_ms[window] for window in TUMBLING]
+        """A window's pane is kept while it ends after this, which follows the newest event time."""
+        newest, kept_ms = self._watermark.newest_event_time, self._settings.panes_kept_ms
+        return [newest - kept_ms[window] for window in TUMBLING]
 
     def _forget_past_retention(self, batch: Batch) -> None:
         newest = self._watermark.newest_event_time

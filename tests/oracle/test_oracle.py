@@ -123,6 +123,8 @@ CONFIGURED = """
 [retention]
 10s = "20m"
 1m = "3h"
+1h = "30h"
+7d = "2d"
 
 [models.churn]
 task = "multiclass"
@@ -152,7 +154,7 @@ RULES = {
 def test_configured_tasks_positive_classes_and_retention_hold(topics: Topics, tmp_path: Path) -> None:
     kafka = topics(PARTITIONS)
     records = placed_some()
-    configuration = Configuration(retention={**RETENTION, "10s": HOUR // 3, "1m": 3 * HOUR}, rules=RULES)
+    configuration = Configuration(retention={**RETENTION, "10s": HOUR // 3, "1m": 3 * HOUR, "1h": 30 * HOUR, "7d": 48 * HOUR}, rules=RULES)
     Log(kafka).write(records)
     catch_up(tmp_path, kafka, toml=CONFIGURED)
     assert_all_equal(compute(records, configuration), tmp_path, kafka, configuration)

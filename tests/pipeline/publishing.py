@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.publish.publisher import Publisher
 from pipeline.publish.topic import Header
+from pipeline.settings import PipelineSettings
 from pipeline.shard.updates import PaneUpdate
 from schemas.kafka import KafkaSettings
 from schemas.lake import metrics_folder, wide_metrics_sql
@@ -40,8 +41,9 @@ class CaughtMessages:
 class OnePublisher:
     """Publishes what one shard tells, at once."""
 
-    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, settings: PipelineSettings = SETTINGS) -> None:
         self._home = home
+        self._settings = settings
         self._patch = monkeypatch
         self.messages = type("Caught", (CaughtMessages,), {"newest": {}, "tombstones": []})
         monkeypatch.setattr("pipeline.publish.publisher.AcknowledgedProducer", self.messages)
@@ -49,7 +51,7 @@ class OnePublisher:
 
     def open(self) -> None:
         """Start, or start again."""
-        self.publisher = Publisher(self._home, KafkaSettings(), SETTINGS, 1, lambda: NOW, lambda: True)
+        self.publisher = Publisher(self._home, KafkaSettings(), self._settings, 1, lambda: NOW, lambda: True)
 
     def hear(self, *updates: PaneUpdate) -> None:
         """Take updates and publish all."""

@@ -12,10 +12,11 @@ import orjson
 import pyarrow.parquet
 import pytest
 
-from pipeline.panes import WINDOWS, pane_window
+from pipeline.panes import WINDOWS, pane_start_ms, pane_window
 from pipeline.publish.database import MetricsDatabase
 from pipeline.settings import Limits
 from schemas.errors import TowerError
+from schemas.metrics import DEFAULT_RETENTION_MS
 from schemas.topics import PREDICTIONS
 from tests.pipeline.events import NOW, prediction
 from tests.pipeline.publishing import OnePublisher
@@ -231,6 +232,34 @@ def test_hours_and_weeks_that_wait_for_their_second_are_published_by_a_run_that_
     assert told() == {"10s": 2, "1m": 2, "1h": 1, "1d": 1, "7d": 1}
     desk.publisher.close(drain=False)
     assert set(told().values()) == {2}
+
+
+def test_a_rolling_window_has_all_of_its_hours_however_soon_these_pass_their_own_retention(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = with_settings(retention_ms={**DEFAULT_RETENTION_MS, "1h": 2 * 24 * HOUR, "7d": 24 * HOUR})
+    shard, desk = OneShard(tmp_path / "shard", brief), OnePublisher(tmp_path / "home", monkeypatch, brief)
+    for name, hours_ago in (("a", 200), ("b", 160), ("c", 100), ("d", 1), ("e", 0)):
+        shard.played(PREDICTIONS, served(name, hours_ago))
+        desk.hear(*(shard.updates[-1:] if desk.acknowledged else shard.first()))
+    shard.played(PREDICTIONS, served("late", 20))
+    desk.hear(shard.updates[-1])
+    rolling = {end: orjson.loads(value)["rows"] for end, value in _rolling(desk)}
+    volumes = {end: row["value"] for end, rows in rolling.items() for row in rows if row["metric"] == "prediction_volume"}
+    hour = NOW - NOW % HOUR
+    # b, c, late, d, e; b, c, late, d; b, c, late: those a week before each end, though hours are kept for two days alone.
+    assert [volumes[hour + step * HOUR] for step in (1, 0, -1)] == [5, 4, 3]
+    stored = desk.publisher._state.all_panes()
+    hours = stored[pane_window(stored) == WINDOWS.index("1h")]
+    assert min(pane_start_ms(hours)) == (NOW - 160 * HOUR) // HOUR * HOUR
+    desk.close()
+    assert {start for *_, window, start in desk.in_database() if window == "1h"} == {hour - back * HOUR for back in (20, 1, 0)}
+
+
+def _rolling(desk: OnePublisher) -> list[tuple[int, bytes]]:
+    """The rolling windows of all versions and segments together, by their ends."""
+    told = [(orjson.loads(key), value) for key, value in desk.messages.newest.items()]
+    return [(key[4] + 7 * 24 * HOUR, value) for key, value in told if key[1:4] == ["*", "*", "7d"]]
 
 
 def test_what_passes_its_retention_while_it_waits_to_be_published_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
