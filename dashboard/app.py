@@ -180,7 +180,7 @@ def serve(
                 (ROUTE, AnnotationsHandler, {"store": dashboard.annotations, "access": doors}),
                 (f"{ROUTE}/([^/]+)", AnnotationHandler, {"store": dashboard.annotations, "access": doors}),
                 *login_routes(doors, login_page, lambda: end_connections(server._tornado, doors)),
-                ("/query", QueryHandler, {"queries": dashboard.queries}),
+                ("/query", QueryHandler, {"queries": dashboard.queries, "access": doors}),
             ],
             use_index=False,
             sign_sessions=True,

@@ -11,6 +11,7 @@ import msgspec
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
+from dashboard.access.access import Access
 from dashboard.explore.queries import Queries, Query, QueryFailed, Rows
 from query.child import Format
 
@@ -27,9 +28,10 @@ class QueryHandler(RequestHandler):
     one line of text, with code 400.
     """
 
-    def initialize(self, queries: Queries) -> None:
-        """Take who runs statements."""
+    def initialize(self, queries: Queries, access: Access) -> None:
+        """Take who runs statements, and who knows the viewers."""
         self._queries = queries
+        self._access = access
         self._query: Query | None = None
 
     def prepare(self) -> None:
@@ -51,7 +53,7 @@ class QueryHandler(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Type", _TYPES[form])
         try:
-            self._query = self._queries.ask(self.get_query_argument("sql", strip=False), form)
+            self._query = self._queries.ask(self.get_query_argument("sql", strip=False), form, self._asker())
             try:
                 await self._progress(self._query, form)
                 rows = await asyncio.wrap_future(self._query.rows)
@@ -68,6 +70,10 @@ class QueryHandler(RequestHandler):
         """The browser has cancelled, or is gone."""
         if self._query is not None:
             self._query.cancel()
+
+    def _asker(self) -> str:
+        user = self._access.user_of(self.request)
+        return (user.name if user else "") or self._access.client_address(self.request)
 
     async def _progress(self, query: Query, form: Format) -> None:
         if form != "page":

@@ -28,6 +28,8 @@ MOST_SQL = 10_000
 """Characters of a statement; an address has to hold them."""
 _MOST_OPEN = 16
 """So many statements may run, wait, or have their rows sent, at a time."""
+_MOST_OF_ONE = 8
+"""So many of those may be one viewer's, so that nobody keeps all others from asking."""
 _BYTES: dict[Format, int] = {"page": 16_000_000, "csv": 256_000_000, "parquet": 256_000_000}
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,8 +107,9 @@ class _Child:
 
 @dataclass(eq=False, slots=True)
 class Query:
-    """A statement that was asked for; `begun` is done when its turn has come, `rows` when it has an end."""
+    """A statement that somebody asked for; `begun` is done when its turn has come, `rows` when it has an end."""
 
+    asker: str
     before: int
     begun: Future[None] = field(default_factory=Future)
     rows: Future[Rows] = field(default_factory=Future)
@@ -147,14 +150,16 @@ class Queries:
         """Have a process ready: someone is about to ask, and starting takes it half a second."""
         self._threads.submit(self._make_spare)
 
-    def ask(self, sql: str, form: Format) -> Query:
+    def ask(self, sql: str, form: Format, asker: str) -> Query:
         """Run a statement when its turn comes. Raises QueryFailed when that cannot be."""
         if len(sql) > MOST_SQL:
             raise QueryFailed(f"the statement has {len(sql):,} characters", f"at most {MOST_SQL:,} are taken")
         if len(self._open) >= _MOST_OPEN:
             raise QueryFailed(f"{_MOST_OPEN} queries run or wait already", "try again in a moment")
+        if sum(each.asker == asker for each in self._open) >= _MOST_OF_ONE:
+            raise QueryFailed(f"{_MOST_OF_ONE} of your queries run, wait or are sent already", "wait for one of them, or cancel it")
         unfinished = sum(not each.rows.done() for each in self._open)
-        query = Query(max(0, unfinished - self._settings.queries_at_once + 1))
+        query = Query(asker, max(0, unfinished - self._settings.queries_at_once + 1))
         self._open.add(query)
         self._threads.submit(self._run, query, sql, form)
         return query
