@@ -80,13 +80,13 @@ DRAWN = """(name) => {
         for (const renderer of Bokeh.index.find_one(plot)?.renderer_views.values() ?? []) {
             const { glyph, model } = renderer, hidden = document.getElementById(`card-${chart.name}`).hidden;
             if (hidden || model.data_source?.name !== `${chart.name}-drawn` || glyph.model.type !== "Line") continue;
-            drawn.push([glyph.data_size > 1, Array.from(glyph.x).at(-1)]);
+            drawn.push([glyph.data_size > 0, Array.from(glyph.x).at(-1)]);
         }
     }
     const data = live.get_model_by_name(name).data;
     return [Array.from(data instanceof Map ? data.get("t") : data.t).at(-1), drawn];
 }"""
-"""Of a source: its last time, and of each line that is drawn of it whether it has any length, and its last time."""
+"""Of a source: its last time, and of each line that is drawn of it whether it has any point, and its last time."""
 
 
 def is_drawn(page: Page, source: str) -> bool:
