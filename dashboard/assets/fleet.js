@@ -95,7 +95,7 @@ function drawAttention() {
     link.href = modelAddress(tile.model) + "#" + tile.category;
     setBadge(badge, tile.state);
     setText(where, `${tile.model} \u00b7 ${categoryName(tile.category)}`);
-    setText(what, `${tile.label} ${tile.number}${tile.unit ? "\u202f" + tile.unit : ""}`);
+    setText(what, `${tile.number}${tile.unit ? "\u202f" + tile.unit : ""} \u00b7 ${tile.label}`);  // a long name may be cut, the number may not
     setText(why, tile.note);
     setText(since, sinceText(tile.since, tile.open_start));
   });
