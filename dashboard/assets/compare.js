@@ -1,6 +1,7 @@
 // The Compare page: two sides of a model, their differences with intervals, and which of them are beyond noise.
 import { replaceAddress } from "./kiosk.js";
 import { text } from "./numbers.js";
+import { named, options } from "./pickers.js";
 import { element, find, setFreshness, setText, start } from "./shell.js";
 import { fromInput, onZone, span, toInput } from "./time.js";
 
@@ -19,21 +20,6 @@ if (!["version", "segment", "range"].includes(choice.by)) choice.by = "version";
 let facts = {}, state = null;
 
 const ranges = () => (choice.by === "range" ? RANGES.two : RANGES.both);
-const named = (names) => names.map((name) => [name, name]);
-
-function options(id, pairs, value) {
-  const all = value === "" || pairs.some(([each]) => each === value) ? pairs : [...pairs, [value, value]];
-  const select = find(id);
-  if (select.dataset.options !== JSON.stringify(all)) {
-    select.dataset.options = JSON.stringify(all);
-    select.replaceChildren(...all.map(([each, label]) => {
-      const option = element("option", "", label);
-      option.value = each;
-      return option;
-    }));
-  }
-  select.value = value;
-}
 
 // Two of a kind to begin with: the first two versions, the first two values of one segment.
 function complete() {

@@ -1,5 +1,6 @@
 // The Explore page: what is picked becomes SQL, which the server runs in a sandbox; and SQL that was written by hand.
 import { replaceAddress } from "./kiosk.js";
+import { named, options } from "./pickers.js";
 import { TimeRange } from "./range.js";
 import { ResultChart, linesOf } from "./resultchart.js";
 import { RowGrid } from "./rowgrid.js";
@@ -20,23 +21,6 @@ let written = address.get("sql"), facts = {}, asked = null, shown = null;
 
 const grid = new RowGrid(find("grid"));
 const chart = new ResultChart(find("plot"), find("legend"), find("when"), find("chart-note"));
-
-// Keeps what is picked in the list, also while the server has not told its name yet.
-function options(id, pairs, value) {
-  const all = pairs.some(([each]) => each === value) ? pairs : [...pairs, [value, value]];
-  const select = find(id);
-  if (select.dataset.options !== JSON.stringify(all)) {
-    select.dataset.options = JSON.stringify(all);
-    select.replaceChildren(...all.map(([each, label]) => {
-      const option = element("option", "", label);
-      option.value = each;
-      return option;
-    }));
-  }
-  select.value = value;
-}
-
-const named = (names) => names.map((name) => [name, name]);
 
 function fillPickers() {
   const prefixes = [...new Set((facts.segments ?? []).map((each) => each.split("=")[0]))];

@@ -5,6 +5,7 @@ import { Chart } from "./chart.js";
 import { replaceAddress } from "./kiosk.js";
 import { Heat, shades } from "./heat.js";
 import { showMatrix } from "./matrix.js";
+import { named, options } from "./pickers.js";
 import { addTools } from "./picture.js";
 import { Plots } from "./plots.js";
 import { TimeRange } from "./range.js";
@@ -13,22 +14,6 @@ import { onZone } from "./time.js";
 import { Tile } from "./tile.js";
 
 const FOLLOW_MS = 5_000, HOUR = 3_600_000;
-
-function fillPicker(picker, names, chosen, all) {
-  const wanted = ["*", ...names];
-  if (!wanted.includes(chosen)) wanted.push(chosen);
-  const have = [...picker.options].map((option) => option.value);
-  if (have.join("\n") !== wanted.join("\n")) {
-    picker.replaceChildren(
-      ...wanted.map((name) => {
-        const option = element("option", "", name === "*" ? all : name);
-        option.value = name;
-        return option;
-      }),
-    );
-  }
-  if (document.activeElement !== picker || picker.value !== chosen) picker.value = chosen;
-}
 
 start(async (doc) => {
   const state = doc.get_model_by_name("state");
@@ -121,8 +106,8 @@ start(async (doc) => {
     shown = !facts.loading;
     plots?.pause(range.paused && shown);
     document.documentElement.dataset.loading = facts.loading ? "yes" : "no";
-    fillPicker(find("version"), facts.versions, facts.version, "All versions");
-    fillPicker(find("segment"), facts.segments, facts.segment, "All segments");
+    options("version", [["*", "All versions"], ...named(facts.versions)], facts.version);
+    options("segment", [["*", "All segments"], ...named(facts.segments)], facts.segment);
     fillOverlay(facts.segments);
     for (const tile of facts.tiles) {
       if (!tiles.has(tile.category)) {
