@@ -63,12 +63,11 @@ class Decoder(Generic[Event]):
         """Return the positions and events of the good messages, and the bad ones with their reasons."""
         decode, limit = self._decode, self._message_bytes
         try:
-            joined = b"".join(values)  # type: ignore[arg-type]  # a tombstone raises TypeError: the slow path names it
             # msgspec does not look into the text of fields that it skips, so text that is not UTF-8 could hide there.
-            if not joined.isascii():
-                joined.decode()
+            if not all(map(bytes.isascii, values)):  # type: ignore[arg-type]  # a tombstone raises TypeError: the slow path names it
+                b"".join(values).decode()  # type: ignore[arg-type]
             if max(map(len, values), default=0) <= limit:  # type: ignore[arg-type]
-                return list(range(len(values))), [decode(value) for value in values], []  # type: ignore[arg-type]
+                return list(range(len(values))), list(map(decode, values)), []  # type: ignore[arg-type]
         except (TypeError, UnicodeDecodeError, msgspec.MsgspecError, RecursionError, ValueError, OverflowError):
             pass  # some message is bad: the slow path finds which, and says why
         return self._decode_one_by_one(values)

@@ -12,6 +12,8 @@ def slices(progress: Progress, predictions: Predictions | None, outcomes: Outcom
     rows = predictions if predictions is not None else outcomes
     if rows is None:
         return [Slice(number, progress) for number in range(shards)]
+    if shards == 1:
+        return [Slice(0, progress, predictions, outcomes)]
     shard = (rows.hash[:, 1] % np.uint64(shards)).astype(np.int64)
     result = []
     for number in range(shards):

@@ -125,9 +125,9 @@ class Program:
         return Verdict(self.reads.records(stage.written) - found.events)
 
 
-def python_module(name: str, *arguments: str) -> list[str]:
-    """Return the command that runs one of our modules of `programs` in this Python."""
-    return [sys.executable, "-m", f"benchmarks.throughput.programs.{name}", *arguments]
+def python_module(name: str, *arguments: str, python: str = sys.executable) -> list[str]:
+    """Return the command that runs one of our modules of `programs` in a Python, by default this one."""
+    return [python, "-m", "benchmarks.throughput.programs", name, *arguments]
 
 
 def _notes(found: Report, cost: Cost) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.throughput.candidate import ROOT, Program, Stage, Unavailable
+from benchmarks.throughput.candidate import ROOT, Program, Stage, Unavailable, python_module
 from control.broker.jars import user_cache
 from control.filelock import wait_for_lock
 
@@ -23,8 +23,8 @@ def quix() -> Program:
 
     def command(stage: Stage) -> list[str]:
         python = ensure_environment(user_cache(os.environ) / "benchmarks", LOCK_FILE, stage.say)
-        program = ["-m", "benchmarks.throughput.programs.quix_windows", stage.kafka.bootstrap_servers]
-        return [str(python), *program, str(stage.written.predictions), str(stage.folder / "quix-state")]
+        folder = str(stage.folder / "quix-state")
+        return python_module("quix_windows", stage.kafka.bootstrap_servers, str(stage.written.predictions), folder, python=str(python))
 
     return Program("quix", "Quix Streams", command)
 

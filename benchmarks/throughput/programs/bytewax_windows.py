@@ -1,6 +1,6 @@
 """The simple job in idiomatic Bytewax: its Kafka source, an event-time clock, a fold over tumbling windows.
 
-Run by the benchmark as `python -m benchmarks.throughput.programs.bytewax_windows BOOTSTRAP ordered|unordered PROCESSES`.
+Run by the benchmark as `python -m benchmarks.throughput.programs bytewax_windows BOOTSTRAP ordered|unordered PROCESSES`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def run_alone(bootstrap: str, ordered: bool, addresses: list[str], number: int) 
 def run_cluster(bootstrap: str, order: str, processes: int) -> None:
     """Run a cluster of processes, and report what they did together."""
     addresses = ",".join(f"127.0.0.1:{port}" for port in free_ports(processes))
-    command = [sys.executable, "-m", __spec__.name, bootstrap, order, _MEMBER, addresses]
+    command = [sys.executable, "-m", __package__, __name__.rpartition(".")[2], bootstrap, order, _MEMBER, addresses]
     members = [subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE) for number in range(processes)]
     # Above the report is what Bytewax says while they look for each other.
     found = [json.loads(member.communicate()[0].splitlines()[-1]) for member in members]
@@ -132,7 +132,3 @@ def main(bootstrap: str, order: str, processes: str, addresses: str = "", number
         run_cluster(bootstrap, order, int(processes))
     else:
         run_alone(bootstrap, order == "ordered", addresses.split(",") if addresses else [], int(number))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,11 +1,9 @@
 """The raw limits: confluent-kafka's `consume`, alone or with `orjson.loads`, and nothing done with what comes.
 
-Run by the benchmark as `python -m benchmarks.throughput.programs.consume BOOTSTRAP predictions|both read|parse`.
+Run by the benchmark as `python -m benchmarks.throughput.programs consume BOOTSTRAP predictions|both read|parse`.
 """
 
 from __future__ import annotations
-
-import sys
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -44,7 +42,3 @@ def main(bootstrap: str, topics: str, action: str) -> None:
     seconds, processor = watch.read()
     consumer.close()
     report(events, seconds, processor)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

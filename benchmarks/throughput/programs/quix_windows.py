@@ -3,12 +3,11 @@
 Its windows close by the time of later events of the same key alone. So when all events have come through, one more for each model,
 which is no part of the job, closes the last windows.
 Run by the benchmark, in the environment of `benchmarks/requirements.txt`, as
-`python -m benchmarks.throughput.programs.quix_windows BOOTSTRAP EVENTS STATE_FOLDER`.
+`python -m benchmarks.throughput.programs quix_windows BOOTSTRAP EVENTS STATE_FOLDER`.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 from uuid import uuid4
 
@@ -99,7 +98,3 @@ class SimpleJob:
 def main(bootstrap: str, events: str, state_folder: str) -> None:
     """Do the job."""
     SimpleJob(bootstrap, int(events), state_folder).run()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

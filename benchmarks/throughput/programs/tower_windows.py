@@ -2,12 +2,11 @@
 
 Read in batches, decode strictly, make columns, make cells, add them up by (model, window); at the end the product's metrics of count,
 latency and nulls. There is no deduplication, join, store, other window or scope: nobody else in this comparison has them.
-Run by the benchmark as `python -m benchmarks.throughput.programs.tower_windows BOOTSTRAP`.
+Run by the benchmark as `python -m benchmarks.throughput.programs tower_windows BOOTSTRAP`.
 """
 
 from __future__ import annotations
 
-import sys
 from threading import Event as Flag
 
 import bytewax.operators as op
@@ -163,7 +162,3 @@ def main(bootstrap: str) -> None:
     run_main(flow)  # type: ignore[no-untyped-call]
     results = windows.results()
     report(windows.events, *watch.read(), results)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
