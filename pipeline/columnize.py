@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import orjson
@@ -184,13 +184,17 @@ class _Shape(NamedTuple):
 
 def _shapes(events: Sequence[ReadPrediction], features: Sequence[Collection[str]]) -> tuple[Ints, list[_Shape]]:
     """Return for each event the position of its shape, and the distinct shapes: one look-up an event instead of three."""
-    raws: list[tuple[Any, ...]] = [
-        (event.model, event.model_version, event.variant, bytes(event.segments), *sent)
-        for event, sent in zip(events, features, strict=True)
-    ]
+    raws = zip(
+        [event.model for event in events],
+        [event.model_version for event in events],
+        [event.variant for event in events],
+        [bytes(event.segments) for event in events],
+        map(tuple, features),
+        strict=True,
+    )
     position, distinct = _distinct(raws)
     shapes = []
-    for model, version, variant, text, *sent in distinct:
+    for model, version, variant, text, sent in distinct:
         segments = read_segments(text)
         shapes.append(_Shape((model, version, *segments, *segments.values()), (model, *sent), (model, variant or "")))
     return position, shapes
@@ -204,11 +208,11 @@ def _positions(raws: Sequence[Source], canonical: Callable[[Source], Item]) -> t
     return merged[position], list(items)
 
 
-def _distinct(raws: Sequence[Source]) -> tuple[Ints, list[Source]]:
+def _distinct(raws: Iterable[Source]) -> tuple[Ints, list[Source]]:
     """Return for each value its position in the list of distinct values."""
     first_seen: defaultdict[Source, int] = defaultdict(count().__next__)  # counts in C: a third of the time of setdefault
-    position = [first_seen[raw] for raw in raws]
-    return np.array(position, dtype=np.int64), list(first_seen)
+    position = np.fromiter(map(first_seen.__getitem__, raws), dtype=np.int64)
+    return position, list(first_seen)
 
 
 def _same(raw: Source) -> Source:

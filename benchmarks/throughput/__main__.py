@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
@@ -18,7 +19,7 @@ from benchmarks.throughput.candidate import Candidate, Stage
 from benchmarks.throughput.candidates import all_candidates
 from benchmarks.throughput.events import SPAN_MS, Written, write_events
 from benchmarks.throughput.expected import expected_windows
-from benchmarks.throughput.table import Line, goals, table, write_json
+from benchmarks.throughput.table import Line, goals, table, typical, write_json
 from control.broker import EmbeddedBroker
 from schemas.errors import TowerError
 from schemas.kafka import KafkaSettings, admin_config
@@ -39,15 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="tower-throughput-") as folder, EmbeddedBroker(Path(folder) / "kafka", report=_say) as kafka:
         ensure_topics(AdminClient(admin_config(kafka)), event_partitions=kafka.event_partitions)
         stage = prepare(kafka, Path(folder), options.events, options.seed)
-        lines = [
-            _measured(candidate, stage, f"[{number}/{len(candidates)}] {candidate.name}") for number, candidate in enumerate(candidates, 1)
+        turns = candidates * options.rounds
+        runs = [
+            _measured(candidate, stage, number, f"[{number}/{len(turns)}] {candidate.name}") for number, candidate in enumerate(turns, 1)
         ]
+        lines = [typical(runs[number :: len(candidates)]) for number in range(len(candidates))]
     print(f"\n{table(lines)}\n")
     for line in lines:
         if line.measured is not None:
             print(f"{line.candidate.name}: {'; '.join(line.measured.notes)}.")
     if options.json is not None:
-        environment = {"cores": os.cpu_count(), "python": platform.python_version(), "seed": options.seed}
+        environment = {"cores": os.cpu_count(), "python": platform.python_version(), "seed": options.seed, "rounds": options.rounds}
         write_json(options.json, lines, stage.written, environment)
     return _judged(lines)
 
@@ -68,6 +71,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--events", type=int, default=1_500_000, help="predictions to write; outcomes come on top (default 1500000)")
     parser.add_argument("--only", nargs="+", choices=keys, metavar="CANDIDATE", help=f"which candidates to run: {', '.join(keys)}")
+    parser.add_argument("--rounds", type=int, default=1, help="how often all run in turn; the table has the medians (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there, too")
     parser.add_argument("--seed", type=int, default=1, help="of the events (default 1)")
     parser.add_argument("--processes", type=int, default=1, help="processes of ours with everything on (default 1)")
@@ -84,10 +88,12 @@ def _described(written: Written, kafka: KafkaSettings, seconds: float) -> str:
     )
 
 
-def _measured(candidate: Candidate, stage: Stage, title: str) -> Line:
+def _measured(candidate: Candidate, stage: Stage, number: int, title: str) -> Line:
     _say(f"{title}: running, for at most {stage.limit_s:.0f} s")
     try:
-        found = candidate.measure(stage)
+        folder = stage.folder / f"run-{number}"
+        folder.mkdir()
+        found = candidate.measure(replace(stage, folder=folder))
     except TowerError as error:
         _say(f"{title}: {error}")
         return Line(candidate, failure=error.what.splitlines()[0][:_LONGEST_REASON])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from benchmarks.throughput.candidate import Candidate, Measured, Reads
 from benchmarks.throughput.candidates.bytewax import BEST_BYTEWAX
@@ -37,6 +38,28 @@ class Goal:
     text: str
     reached: float | None
     wanted: float
+
+
+def typical(runs: Sequence[Line]) -> Line:
+    """Return what several runs of one candidate come to: medians of the times, the largest memory, the worst that happened."""
+    found = [line.measured for line in runs if line.measured is not None]
+    if len(found) < len(runs):
+        return next(line for line in runs if line.measured is None)
+    if len(runs) == 1:
+        return runs[0]
+    processor = [run.processor for run in found]
+    worst = max(found, key=lambda run: (run.verdict.lost, run.verdict.wrong))
+    spread = f"{len(runs)} runs, {min(processor):.1f} to {max(processor):.1f} CPU s"
+    return replace(
+        runs[0],
+        measured=replace(
+            worst,
+            seconds=median(run.seconds for run in found),
+            processor=median(processor),
+            memory=max(run.memory for run in found),
+            notes=(spread, *worst.notes),
+        ),
+    )
 
 
 def table(lines: Sequence[Line]) -> str:

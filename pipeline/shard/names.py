@@ -21,6 +21,8 @@ Scope = tuple[int, int, int]
 """Text ids of (model, model_version, segment)."""
 _LARGEST_SET = 4
 """A set of features is kept when it is no larger than this times what a model may have: memory holds each set."""
+_MOST_KNOWN = 20_000
+"""So many profiles are looked up at once; the others name by name."""
 NewNames = dict[str, list[Any]]
 """For each table the items that were added, in the order of their ids."""
 
@@ -77,6 +79,7 @@ class NameTables:
     """How often a name was folded, by kind: once for each batch that held it."""
     _key_sets: OwnAdmissions = field(default_factory=OwnAdmissions)
     _profiles_of: Counter[int] = field(default_factory=Counter)
+    _known: dict[Profile, int] = field(default_factory=dict)
 
     TABLES = ("texts", "features", "variants", "classes", "scopes", "key_sets", "profiles", "members")
 
@@ -109,6 +112,18 @@ class NameTables:
 
     def profile(self, profile: Profile) -> int:
         """Return the id of a profile (model, version, segments), folded to the limits."""
+        found = self._known.get(profile)
+        if found is not None:
+            return found
+        folded = self.folded.total()
+        found = self._profile(profile)
+        if self.folded.total() == folded:  # what is kept stays kept; what is folded is counted each time
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[profile] = found
+        return found
+
+    def _profile(self, profile: Profile) -> int:
         limits = self.limits
         model = self.admit("model", "", profile.model, limits.models)
         version = self.admit("version", model, profile.version, limits.versions_per_model) if profile.version else ALL

@@ -12,7 +12,7 @@ from benchmarks.throughput.candidate import Measured, Reads, Stage
 from benchmarks.throughput.candidates.limits import LOADS
 from benchmarks.throughput.candidates.tower_simple import SIMPLE
 from benchmarks.throughput.events import Written
-from benchmarks.throughput.table import Line, goals, table, write_json
+from benchmarks.throughput.table import Line, goals, table, typical, write_json
 from benchmarks.throughput.verdict import Verdict
 
 WRITTEN = Written(predictions=1000, distinct=990, outcomes=300, labelled=300, prediction_bytes=290_000, bytes=320_000)
@@ -48,6 +48,15 @@ def test_the_table_shows_rates_ratios_losses_and_what_was_left_out() -> None:
 
 def test_goals_are_judged_only_where_both_sides_were_measured() -> None:
     assert [(goal.reached, goal.wanted) for goal in goals(lines())] == [(0.5, 0.45), (pytest.approx(2.5), 2.5)]
+
+
+def test_several_runs_come_to_their_medians_and_to_the_worst_that_happened() -> None:
+    runs = [Line(Fake(SIMPLE, "ours"), Measured(1000, s, 2 * s, int(s), Verdict(lost=int(s == 9)))) for s in (3.0, 9.0, 1.0)]
+    found = typical(runs).measured
+    assert found is not None
+    assert (found.seconds, found.processor, found.memory, found.verdict.lost) == (3.0, 6.0, 9, 1)
+    assert found.notes == ("3 runs, 2.0 to 18.0 CPU s",)
+    assert typical([*runs, Line(Fake(SIMPLE, "ours"), failure="gone")]).failure == "gone"
 
 
 def test_the_file_holds_the_same(tmp_path: Path) -> None:
