@@ -253,7 +253,7 @@ class Publisher:
     def _publish_closed_rolling(self, moment: Moment, drain: bool) -> None:
         started = time.monotonic()
         until = started + _ROLLING_BUDGET_S
-        oldest_end = self._newest - self._settings.retention_ms[WINDOWS[ROLLING_INDEX]]
+        oldest_end = self._oldest_ends()[WINDOWS[ROLLING_INDEX]]
         together: list[tuple[Keys, Cells]] = []
         for scope, (first, last) in sorted(self._rolling.closed.items(), key=lambda item: self._rolling_done_s.get(item[0], 0.0)):
             rested = started - self._rolling_done_s.get(scope, -math.inf) >= _ROLLING_REST_S
@@ -352,10 +352,12 @@ class Publisher:
         return self._names[1]
 
     def _oldest_ends(self) -> dict[str, int]:
-        return {window: self._newest - self._settings.retention_ms[window] for window in WINDOWS}
+        """Each window is published while it ends after this: within its retention, and while the panes that it is made of are whole."""
+        whole = [*self._state.oldest_end, self._state.oldest_end[_HOURLY] + int(LENGTH_MS[ROLLING_INDEX] - LENGTH_MS[_HOURLY])]
+        return {name: max(self._newest - self._settings.retention_ms[name], end) for name, end in zip(WINDOWS, whole, strict=True)}
 
     def _retained(self, panes: Keys) -> Keys:
-        oldest: Ints = np.array([self._oldest_ends()[window] for window in WINDOWS], dtype=np.int64)
+        oldest: Ints = np.array([*self._oldest_ends().values()], dtype=np.int64)
         return panes[window_ends(panes) > oldest[pane_window(panes)]]
 
     def _forget_past_retention(self) -> None:

@@ -18,6 +18,8 @@ from pipeline.panes import Cells, key_bytes, merge, pack_cells, unpack_cells
 from pipeline.publish.names import TABLES, PublishedNames, translated_cells
 from pipeline.shard.updates import PaneUpdate
 from pipeline.store import Batch, Store
+from pipeline.watermark import BEGINNING
+from schemas.metrics import TUMBLING
 
 FAMILIES = ("panes", "names", "dirty", "open", "rolling", "meta")
 PANES, NAMES, DIRTY, OPEN, ROLLING, META = FAMILIES
@@ -46,6 +48,8 @@ class PublisherState:
         """How many writes DuckDB had when marks were last taken away."""
         self.rolling_end: int = found.get("rolling_end", 0)
         """The end of the rolling window that was open when the last update was stored."""
+        self.oldest_end: list[int] = found.get("oldest_end", [BEGINNING] * len(TUMBLING))
+        """Of each tumbling window all shards have those whole that end after this."""
         self._reserved = self.revision
 
     def take(self, update: PaneUpdate) -> tuple[Batch, Keys]:
@@ -72,6 +76,7 @@ class PublisherState:
         batch.put_all(PANES, [key + suffix for key in keys], values)
         batch.put_all(DIRTY, key_bytes(changed), [b""] * len(changed))
         self.sequences[update.shard] = update.sequence
+        self.oldest_end = [max(pair) for pair in zip(self.oldest_end, update.oldest_end, strict=True)]
         return batch, changed
 
     def stored(self, shard: int, ids: Keys) -> Cells:
@@ -100,9 +105,15 @@ class PublisherState:
         self.revision = max(self.revision, revision)
 
     def put_meta(self, batch: Batch) -> None:
-        """Put the shards' sequence numbers, the reserved revisions, the open rolling window and how far DuckDB is into the batch."""
+        """Put what `__init__` reads into the batch."""
         sequences = {str(shard): sequence for shard, sequence in self.sequences.items()}
-        stored = {"sequences": sequences, "revision": self._reserved, "rolling_end": self.rolling_end, "settled": self.settled}
+        stored = {
+            "sequences": sequences,
+            "revision": self._reserved,
+            "rolling_end": self.rolling_end,
+            "settled": self.settled,
+            "oldest_end": self.oldest_end,
+        }
         batch.put(META, b"state", orjson.dumps(stored))
 
     def all_panes(self) -> Keys:

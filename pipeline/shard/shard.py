@@ -138,6 +138,7 @@ class Shard:
     def _commit(self) -> PaneUpdate:
         state, batch = self._state, self._state.store.batch()
         state.next_commit()
+        state.oldest_end = self._oldest_end()
         self._extend_model_columns()
         waiting, now = Waiting(state.store, batch), self._read_until()
         at_most = max(IDS_AT_LEAST, 2 * self._rows)
@@ -195,7 +196,15 @@ class Shard:
         counts = dict(self._counts) | {f"folded {kind}": count for kind, count in self._names.folded.items()}
         newest = self._watermark.newest_event_time
         return PaneUpdate(
-            self.number, self._state.sequence, cells, names, self._watermark.value, newest, counts, progress=dict(self._state.progress)
+            self.number,
+            self._state.sequence,
+            cells,
+            names,
+            self._watermark.value,
+            newest,
+            counts,
+            progress=dict(self._state.progress),
+            oldest_end=self._oldest_end(),
         )
 
     def _commit_rows(self, batch: Batch, waiting: Waiting) -> tuple[list[Cells], Written]:
@@ -216,7 +225,7 @@ class Shard:
         with_outcome = changed[(joined.after["flags"][changed] & r.HAS_OUTCOME) != 0]
         deltas = outcome_deltas(joined.before[with_outcome], joined.after[with_outcome], self._task, self._class_ids)
         parts: list[Cells] = []
-        oldest_end = self._oldest_end()
+        oldest_end = self._state.oldest_end
         scopes = self._names.profile_scopes
         if predictions is not None:
             deltas += prediction_deltas(predictions, joined.counted, joined.repeated)
@@ -252,19 +261,22 @@ class Shard:
         self._counts["unmatched outcomes"] += count
         unmatched = np.broadcast_to(cell_keys(Kind.UNMATCHED), (count,))
         delta = Delta(expired.outcome_profile, expired.outcome_at, unmatched, np.ones(count))
-        return expand(delta, self._names.profile_scopes, self._oldest_end())
+        return expand(delta, self._names.profile_scopes, self._state.oldest_end)
 
     def _oldest_end(self) -> list[int]:
-        """A window's pane is kept while it ends after this, which follows the newest event time."""
+        """A window's pane is kept while it ends after this, which follows the newest event time.
+
+        It never goes back: where retention is made longer, a late event would else make a pane anew, without what was dropped.
+        """
         newest, kept_ms = self._watermark.newest_event_time, self._settings.panes_kept_ms
-        return [newest - kept_ms[window] for window in TUMBLING]
+        return [max(newest - kept_ms[window], before) for window, before in zip(TUMBLING, self._state.oldest_end, strict=True)]
 
     def _forget_past_retention(self, batch: Batch) -> None:
         newest = self._watermark.newest_event_time
         if newest < self._retained_from + _RETENTION_STEP_MS:
             return
         self._retained_from = newest
-        for window, (name, oldest_end) in enumerate(zip(TUMBLING, self._oldest_end(), strict=True)):
+        for window, (name, oldest_end) in enumerate(zip(TUMBLING, self._state.oldest_end, strict=True)):
             start = first_pane_id(window, oldest_end - WINDOW_LENGTH_MS[name] + 1)
             batch.delete_range(PANES, first_pane_id(window, 0).to_bytes(8, "big"), start.to_bytes(8, "big"))
 

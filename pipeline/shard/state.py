@@ -13,6 +13,8 @@ from pipeline.cells import Keys
 from pipeline.panes import Cells, key_bytes, pack_cells, unpack_cells
 from pipeline.shard.names import NameTables, NewNames
 from pipeline.store import Batch, Store
+from pipeline.watermark import BEGINNING
+from schemas.metrics import TUMBLING
 
 FAMILIES = ("records", "panes", "names", "expiry", "outbox", "meta", "waiting")
 RECORDS, PANES, NAMES, EXPIRY, OUTBOX, META, WAITING = FAMILIES
@@ -35,6 +37,8 @@ class ShardState:
         """Up to this commit the outbox does not tell what has changed."""
         self.runs: list[list[int]] = meta.get("runs", [[self.forgotten, self.sequence]])
         """Of each run the first and the last commit, as far as they are not forgotten."""
+        self.oldest_end: list[int] = meta.get("oldest_end", [BEGINNING] * len(TUMBLING))
+        """For each tumbling window: of those that end by this, events were not taken up, or panes dropped."""
         self._in_run = False
         self._name_counts: dict[str, int] = {}
 
@@ -73,7 +77,14 @@ class ShardState:
         """Put how far the shard is, in Kafka and with the publisher, and the watermark into the batch."""
         self.runs = [run for run in self.runs if run[1] >= self.forgotten]
         progress = [(topic, partition, offset) for (topic, partition), offset in self.progress.items()]
-        stored = {"sequence": self.sequence, "progress": progress, "watermark": watermark, "forgotten": self.forgotten, "runs": self.runs}
+        stored = {
+            "sequence": self.sequence,
+            "progress": progress,
+            "watermark": watermark,
+            "forgotten": self.forgotten,
+            "runs": self.runs,
+            "oldest_end": self.oldest_end,
+        }
         batch.put(META, b"state", orjson.dumps(stored))
 
     def panes(self, ids: Keys) -> Cells:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.panes import Cells
 from pipeline.shard.state import Position
+from pipeline.watermark import BEGINNING
+from schemas.metrics import TUMBLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class PaneUpdate:
     `cells` are in the shard's ids; `names` holds, for each table, the id of the first of the items and the items.
     `counts` are totals since the start, `progress` is how far each partition is committed, and `commit_ms` how long that took: for the
     health page. With `everything` what the shard told before no longer counts.
+    Of each tumbling window those are whole that end after `oldest_end`, in epoch milliseconds: what is older has passed its retention.
     With `more` other updates follow that belong to it; only the last of them carries the sequence number that is to be acknowledged.
     """
 
@@ -31,3 +34,4 @@ class PaneUpdate:
     more: bool = False
     progress: Mapping[Position, int] = field(default_factory=dict)
     commit_ms: float = 0.0
+    oldest_end: Sequence[int] = (BEGINNING,) * len(TUMBLING)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,6 +151,38 @@ def test_whatever_is_sent_is_either_an_event_or_a_dead_letter(values: list[bytes
     for letter in intake.dead:
         letter.rejection.reason.encode()
         letter.rejection.path.encode()
+
+
+@pytest.mark.parametrize("topic", [PREDICTIONS, OUTCOMES])
+def test_nesting_at_the_edge_of_what_the_parsers_read_is_an_event_or_a_dead_letter_with_its_reason(topic: str) -> None:
+    good = encoded(prediction() if topic == PREDICTIONS else outcome(label=1))
+    bad = encoded(prediction(created_at=5))
+    places = (
+        b',"unknown":%b',
+        b',"features":{"a":%b}',
+        b',"segments":{"a":%b}',
+        b',"score":%b',
+        b',"label":%b',
+        b',"status":5,"unknown":%b',
+    )
+    fates: set[tuple[bytes, str]] = set()
+
+    def at_the_edge() -> None:
+        for place, levels, (opening, closing) in product(places, range(980, 1031), ((b"[", b"]"), (b'{"a":', b"}"))):
+            nested = good[:-1] + place % (opening * levels + b"1" + closing * levels) + b"}"
+            for before in (good, bad):  # alone a bad neighbour has them decoded one by one
+                intake = read([before, nested, good], topic=topic)
+                rows, reasons = intake.predictions or intake.outcomes, {letter.offset: letter.rejection.reason for letter in intake.dead}
+                assert rows is not None
+                assert sorted([*rows.offset.tolist(), *reasons]) == [0, 1, 2]
+                assert (2 in reasons, 0 in reasons) == (False, before == bad)
+                fates.add((place, reasons.get(1, "an event")))
+
+    thread = Thread(target=at_the_edge)  # with a stack as short as the reading process has: the limit counts from its bottom
+    thread.start()
+    thread.join()
+    assert {fate for place, fate in fates if place == places[0]} == {"an event", "$: nested too deeply"}
+    assert all(fate == "an event" or fate.startswith("$") for _, fate in fates)
 
 
 @given(st.lists(PREDICTION, min_size=1, max_size=10), st.data())

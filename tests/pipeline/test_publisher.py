@@ -256,6 +256,51 @@ def test_a_rolling_window_has_all_of_its_hours_however_soon_these_pass_their_own
     assert {start for *_, window, start in desk.in_database() if window == "1h"} == {hour - back * HOUR for back in (20, 1, 0)}
 
 
+def test_retention_that_is_made_longer_brings_back_no_window_of_which_events_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = 24 * HOUR
+    brief = with_settings(retention_ms={**DEFAULT_RETENTION_MS, "1m": 2 * HOUR, "1h": 2 * day, "7d": day})
+    shard, desk = OneShard(tmp_path / "shard", brief), OnePublisher(tmp_path / "home", monkeypatch, brief)
+    for name, hours_ago in (("a", 200), ("b", 195), ("c", 30), ("d", 10), ("e", 1), ("f", 0)):
+        shard.played(PREDICTIONS, served(name, hours_ago))
+        desk.hear(*(shard.updates[-1:] if desk.acknowledged else shard.first()))
+    shard.close()
+    desk.close()
+    shard, desk = OneShard(tmp_path / "shard", acknowledged=desk.acknowledged), OnePublisher(tmp_path / "home", monkeypatch)
+    shard.offsets[PREDICTIONS] = 6
+    desk.hear(*shard.first())
+    shard.played(PREDICTIONS, *(served(f"late {hours_ago}", hours_ago) for hours_ago in (200, 30, 10, 1)))
+    desk.hear(shard.updates[-1])
+    told = volumes(desk)
+    assert {window: told.get((window, (NOW - 200 * HOUR) // length * length)) for window, length in LENGTHS} == {"1h": None, "1d": 3}
+    # Hours are there for eight days, of which a rolling window takes seven.
+    assert min(start for window, start in told if window == "7d") == (NOW - 23 * HOUR) // HOUR * HOUR - 7 * day
+    minutes = {hours_ago: told.get(("1m", (NOW - hours_ago * HOUR) // 60_000 * 60_000)) for hours_ago in (10, 1)}
+    assert minutes == {10: None, 1: 2}
+    # What was whole then is kept for the longer time.
+    shard.played(PREDICTIONS, served("later", -20))
+    shard.played(PREDICTIONS, served("very late", 1))
+    desk.hear(*shard.updates[-2:])
+    assert volumes(desk)["1m", (NOW - HOUR) // 60_000 * 60_000] == 3
+    desk.close()
+
+
+LENGTHS = (("1h", HOUR), ("1d", 24 * HOUR))
+
+
+def volumes(desk: OnePublisher) -> dict[tuple[str, int], float]:
+    """Return what was told last of the number of predictions, of all versions and segments together, by window and start."""
+    told = [orjson.loads(value) for value in desk.messages.newest.values()]
+    return {
+        (one["window"], one["window_start"]): row["value"]
+        for one in told
+        if one["model_version"] == one["segment"] == "*"
+        for row in one["rows"]
+        if row["metric"] == "prediction_volume"
+    }
+
+
 def _rolling(desk: OnePublisher) -> list[tuple[int, bytes]]:
     """The rolling windows of all versions and segments together, by their ends."""
     told = [(orjson.loads(key), value) for key, value in desk.messages.newest.items()]
