@@ -19,7 +19,7 @@ from dashboard.history import read_manifest
 from dashboard.scope import Scope
 from dashboard.store import Store
 from schemas.kafka import KafkaSettings, consumer_config
-from schemas.metrics import withdrawn
+from schemas.metrics import REVISION, withdrawn
 from schemas.topics import METRICS
 
 _BATCH = 2_000
@@ -166,7 +166,7 @@ class Feed(threading.Thread):
             return
         try:
             # A tombstone is kept as what it says: else the lake, which is exported later, would bring the window back.
-            told = value if value is not None else msgspec.json.encode(withdrawn(bytes(key), message.timestamp()[1]))
+            told = value if value is not None else msgspec.json.encode(withdrawn(bytes(key), _revision(message)))
             self._store.receive(bytes(key), bytes(told), partition, offset)
         except msgspec.DecodeError:
             self.status = replace(self.status, refused=self.status.refused + 1)
@@ -198,3 +198,8 @@ class Feed(threading.Thread):
             self.status = replace(self.status, lag=lag)
         if self.status.state == "catching up" and lag <= _LIVE_LAG:
             self._set("live")
+
+
+def _revision(tombstone: Message) -> int:
+    """Return the revision as of which a window is withdrawn. Raises msgspec.DecodeError where the message does not tell it."""
+    return msgspec.json.decode(dict(tombstone.headers() or ()).get(REVISION) or b"", type=int)

@@ -2,7 +2,7 @@
 
 A metric is a row (model, model_version, segment, dimension, metric, window, window_start).
 A message on `tower.metrics` carries all rows of one (model, model_version, segment, window, window_start); one with that key
-and no value (a tombstone) takes them back.
+and no value (a tombstone) takes them back; its header REVISION tells as of which revision.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ class MetricRow(msgspec.Struct, frozen=True, gc=False):
     high: float | None = None
 
 
-_NEWEST_REVISION = 2**63 - 1
+REVISION = "revision"
+_END_OF_TIME = 2**63 - 1
 
 
 class MetricsMessage(msgspec.Struct, frozen=True):
@@ -130,11 +131,11 @@ def message_key(model: str, model_version: str, segment: str, window: str, windo
     return msgspec.json.encode([model, model_version, segment, window, window_start])
 
 
-def withdrawn(key: bytes, at_ms: int) -> MetricsMessage:
-    """Return what a tombstone at `at_ms` (its Kafka timestamp) says as a message: that window has no rows any more.
+def withdrawn(key: bytes, revision: int) -> MetricsMessage:
+    """Return what a tombstone says as a message: as of `revision` that window has no rows any more.
 
-    It is newer than whatever was said before that time. Raises msgspec.DecodeError when the key is none of ours.
+    No clock has a say in it: one that was set back since would bring them back. Raises msgspec.DecodeError when the key is none of ours.
     """
     model, version, segment, window, start = msgspec.json.decode(key, type=tuple[str, str, str, str, int])
     length = WINDOW_LENGTH_MS.get(window, 0)
-    return MetricsMessage(model, version, segment, window, start, start + length, "final", _NEWEST_REVISION, at_ms, [])
+    return MetricsMessage(model, version, segment, window, start, start + length, "final", revision, _END_OF_TIME, [])

@@ -78,7 +78,8 @@ class Publisher:
         self._clock = clock
         self._state = PublisherState(publisher_folder(home), shards)
         self._database = MetricsDatabase(database_file(home))
-        self._state.follow_revision(self._database.newest_revision())
+        # Not below the clock either: the revisions of a home that is made afresh go on from those of the one before.
+        self._state.follow_revision(max(self._database.newest_revision(), clock()))
         self._lake = LakeExport(home, self._database.reader(), clock)
         self._producer = AcknowledgedProducer(kafka, keep_waiting)
         self._acknowledged_file = acknowledged_file(home)
@@ -289,14 +290,14 @@ class Publisher:
             self._note_provisional(rows)
             panes = np.setdiff1d(panes, rows.panes)
         if len(panes):
-            self._withdraw(panes)
+            self._withdraw(panes, moment)
 
-    def _withdraw(self, panes: Keys) -> None:
+    def _withdraw(self, panes: Keys, moment: Moment) -> None:
         """Take back the rows of panes that have none any more: a shard that was set back may read names in another order under a limit."""
         names = self._state.names.scope
         there = panes[self._database.existing(keys_table(panes, names))]
         if len(there):
-            self._producer.send(METRICS, tombstones(there, names))
+            self._producer.send(METRICS, tombstones(there, names, moment.revision))
             self._writes.append(self._database.delete(keys_table(there, names)))
             self._lake.changed(there)
         self._forget_provisional(np.array([pane for pane in panes.tolist() if pane in self._agenda.provisional], dtype=np.uint64))

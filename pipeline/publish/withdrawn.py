@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from pipeline.cells import Keys
 from pipeline.panes import WINDOWS, pane_scope, pane_start_ms, pane_window
-from schemas.metrics import message_key
+from pipeline.publish.topic import Header
+from schemas.metrics import REVISION, message_key
 
 ScopeNames = Callable[[int], tuple[str, str, str]]
-Tombstone = tuple[bytes, None, None]
+Tombstone = tuple[bytes, None, list[Header]]
 
 
 def keys_table(panes: Keys, scope_names: ScopeNames) -> pa.Table:
@@ -23,7 +24,8 @@ def keys_table(panes: Keys, scope_names: ScopeNames) -> pa.Table:
     return pa.table([*texts, windows, starts], names=["model", "model_version", "segment", "window", "window_start"])
 
 
-def tombstones(panes: Keys, scope_names: ScopeNames) -> list[Tombstone]:
+def tombstones(panes: Keys, scope_names: ScopeNames, revision: int) -> list[Tombstone]:
     """Return (key, value, headers) of the messages that take the panes' rows off the topic."""
     columns = zip(pane_scope(panes).tolist(), pane_window(panes).tolist(), pane_start_ms(panes).tolist(), strict=True)
-    return [(message_key(*scope_names(scope), WINDOWS[window], start), None, None) for scope, window, start in columns]
+    headers: list[Header] = [(REVISION, str(revision).encode())]
+    return [(message_key(*scope_names(scope), WINDOWS[window], start), None, headers) for scope, window, start in columns]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -20,7 +21,7 @@ from dashboard.scope import Scope
 from dashboard.store import Store
 from schemas.kafka import KafkaSettings, admin_config, producer_config
 from schemas.lake import export_manifest
-from schemas.metrics import MetricsMessage
+from schemas.metrics import REVISION, MetricsMessage
 from schemas.topics import METRICS, ensure_topics
 from tests.conftest import remove_topics
 from tests.dashboard.messages import MINUTE_MS, WHOLE, encoded, message, row
@@ -121,18 +122,20 @@ def test_a_window_that_is_withdrawn_is_gone_and_the_lake_does_not_bring_it_back(
     everything = minutes(0, 5)
     publish(kafka, everything)
     producer = Producer(producer_config(kafka))
-    for number in (1, 7):
-        producer.produce(METRICS, key=encoded(message("1m", number * MINUTE_MS))[0], value=None)
+    for number in (1, 2, 7):
+        producer.produce(METRICS, key=encoded(message("1m", number * MINUTE_MS))[0], value=None, headers={REVISION: b"5"})
     assert producer.flush(30) == 0
+    # One of them is there again, and the clock has been set back meanwhile.
+    publish(kafka, [msgspec.structs.replace(one, revision=6, updated_at=0) for one in minutes(2, 3)])
     with following(kafka, tmp_path) as running:
-        running.wait_for(*range(7))
+        running.wait_for(*range(9))
         running.store.open(WHOLE)
         for series in (
             lambda: running.store.fleet("churn")["1m", "", "error_rate"],
             lambda: running.store.detail(WHOLE, "1m", "", "error_rate"),
         ):
             assert series().value.tolist() == [0, 2, 3, 4]
-        running.store.load(WHOLE, [*everything, *minutes(7, 8)])
+        running.store.load(WHOLE, [*everything[:2], *everything[3:], *minutes(7, 8)])
         for series in (
             lambda: running.store.fleet("churn")["1m", "", "error_rate"],
             lambda: running.store.detail(WHOLE, "1m", "", "error_rate"),

@@ -15,6 +15,7 @@ from pipeline.settings import PipelineSettings
 from pipeline.shard.updates import PaneUpdate
 from schemas.kafka import KafkaSettings
 from schemas.lake import metrics_folder, wide_metrics_sql
+from schemas.metrics import REVISION
 from tests.pipeline.events import NOW, SETTINGS
 
 Key = tuple[str, str, str, str, int]
@@ -30,10 +31,11 @@ class CaughtMessages:
         self.offsets: dict[int, int] = {0: 1}
 
     def send(self, topic: str, messages: Iterable[tuple[bytes, bytes | None, list[Header] | None]]) -> None:
-        for key, value, _headers in messages:
+        for key, value, headers in messages:
             if value is None:
                 self.tombstones.append(key)
-                self.newest.pop(key, None)
+                taken_back = orjson.loads(self.newest.pop(key, b'{"revision":0}'))
+                assert int(dict(headers or ())[REVISION] or 0) > taken_back["revision"]
             else:
                 self.newest[key] = value
 
