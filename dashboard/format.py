@@ -25,6 +25,7 @@ STYLES: dict[str, str] = {
     "revenue_per_prediction": "plain",
     "prediction_volume": "count",
     "confusion": "count",
+    "latency_histogram": "count",
     "duplicate_predictions": "count",
     "unmatched_outcomes": "count",
     "late_events": "count",
@@ -44,7 +45,7 @@ class Text(NamedTuple):
 
 def style_of(metric: str) -> str:
     """Return how a metric's values are written; see `number`."""
-    return "ms" if metric.startswith("latency_") else STYLES.get(metric, "plain")
+    return STYLES.get(metric, "ms" if metric.startswith("latency_") else "plain")
 
 
 def number(value: float, style: str) -> Text:

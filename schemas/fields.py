@@ -26,7 +26,8 @@ FIELDS: dict[str, str] = {
     "revision": "Grows with each change.",
     "updated_at": "When this was computed, in epoch milliseconds.",
     "rows": "All metrics of this model, version, segment and window: the whole state, never a difference.",
-    "dimension": "Empty, or what the number is about: `feature=age`, `class=1`, `variant=treatment`, `predicted_actual=[0,1]`.",
+    "dimension": "Empty, or what the number is about: `feature=age`, `class=1`, `variant=treatment`, `predicted_actual=[0,1]`, "
+    "`response_time_ms=(20,50]`.",
     "metric": "Name of the metric.",
     "value": "The number.",
     "n": "What it was computed from.",

@@ -8,6 +8,7 @@ and no value (a tombstone) takes them back; its header REVISION tells as of whic
 from __future__ import annotations
 
 import enum
+import itertools
 from dataclasses import dataclass
 
 import msgspec
@@ -75,6 +76,7 @@ METRICS: dict[str, Metric] = _metrics(
     Metric("latency_p95_ms", _O, "ms", "response time that 95 % stay below"),
     Metric("latency_p99_ms", _O, "ms", "response time that 99 % stay below"),
     Metric("latency_max_ms", _O, "ms", "largest response time"),
+    Metric("latency_histogram", _O, "", "response times by how long they were, in windows of an hour and of a day"),
     Metric("input_null_percentage", _Q, "%", "explicit nulls among the values sent, per feature or over all"),
     Metric("accuracy", _P, "ratio", "share of labelled predictions that were right"),
     Metric("precision", _P, "ratio", "right among those predicted to be of the class"),
@@ -94,6 +96,18 @@ METRICS: dict[str, Metric] = _metrics(
     Metric("unmatched_outcomes", _Q, "", "outcomes that waited for the label horizon and found no prediction within it, by their own time"),
     Metric("late_events", _Q, "", "predictions read when their window was already final"),
 )
+
+LATENCY_EDGES_MS = tuple(float(f"{digit}e{power}") for power in range(-1, 5) for digit in (1, 2, 5))
+"""Where the histogram of latencies is divided: 0.1, 0.2, 0.5, 1 and so on up to 50,000 ms."""
+
+
+def _intervals(edges: tuple[float, ...]) -> tuple[str, ...]:
+    ends = [f"{edge:g}" for edge in edges]
+    return (f"[0,{ends[0]}]", *(f"({low},{high}]" for low, high in itertools.pairwise(ends)), f"({ends[-1]},inf)")
+
+
+LATENCY_INTERVALS = _intervals(LATENCY_EDGES_MS)
+"""What lies between the edges, in ascending order, as `response_time_ms=(20,50]` has it in a dimension: above 20 ms and at most 50 ms."""
 
 
 class MetricRow(msgspec.Struct, frozen=True, gc=False):

@@ -19,8 +19,8 @@ _HIGHER_IS_BETTER = {
     *("accuracy", "precision", "recall", "f1_score", "conversion_rate", "conversion_rate_uplift", "conversion_rate_uplift_relative"),
     "revenue_per_prediction",
 }
-_LEFT_OUT = "f1_score_rolling_7d"
-"""The F1 of seven days, which `f1_score` of that window is as well."""
+_LEFT_OUT = ("f1_score_rolling_7d", "latency_histogram")
+"""The F1 of seven days, which `f1_score` of that window is as well, and counts that are there to be drawn."""
 _ORDER = ("together", "alone", "within", "")
 
 
@@ -46,7 +46,7 @@ class Line(msgspec.Struct, frozen=True):
 
 def compare(a: Mapping[Column, Value], b: Mapping[Column, Value]) -> list[Line]:
     """Return a line for each metric and dimension of either side: what differs most beyond noise first."""
-    columns = sorted((metric, dimension) for metric, dimension in {*a, *b} if metric in METRICS and metric != _LEFT_OUT)
+    columns = sorted((metric, dimension) for metric, dimension in {*a, *b} if metric in METRICS and metric not in _LEFT_OUT)
     both = {column: difference(a[column], b[column]) for column in columns if column in a and column in b}
     known = {column: found for column, found in both.items() if found is not None}
     together = dict(zip(known, beyond_together([found.p for found in known.values()]), strict=True))

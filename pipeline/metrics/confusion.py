@@ -11,17 +11,15 @@ from pipeline.metrics.table import PaneBatch
 
 MOST_PAIRS = 100
 """Ten classes by ten: what a reader takes in, and no more rows than that in a message."""
-_LENGTHS_S = (3_600, 86_400)
 
 
 def confusion_rows(confusion: Cells, batch: PaneBatch, n: Floats) -> Rows:
     """Return a row for each pair of a predicted and an actual class that occurs; `n` are the labelled predictions of each pane.
 
-    In windows of an hour and of a day alone: hours add up to any longer stretch, and finer windows would carry a row a pair many times a
-    second. A pane with more than `MOST_PAIRS` has none.
+    In windows of an hour and of a day alone. A pane with more than `MOST_PAIRS` has none.
     """
     pairs = np.bincount(confusion.pane, minlength=batch.count)
-    kept = np.isin(batch.length_s, _LENGTHS_S) & (pairs <= MOST_PAIRS)
+    kept = batch.coarse() & (pairs <= MOST_PAIRS)
     cells = confusion.where(kept[confusion.pane])
     pair = cells.a() * len(batch.names.classes) + cells.b()
     return Rows("confusion", cells.pane, cells.value, n[cells.pane], None, Scope.PAIR, pair)

@@ -1,10 +1,11 @@
-"""How long the answers took: mean, quantiles, maximum."""
+"""How long the answers took: mean, quantiles, maximum, histogram."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pipeline.cells import RELATIVE_ACCURACY, Floats, Ints, Kind, bucket_values, cell_a
+from pipeline.metrics.histogram import histogram_rows
 from pipeline.metrics.order_statistics import bounding_ranks, quantile_rank
 from pipeline.metrics.rows import Rows
 from pipeline.metrics.selection import Cells, Selection
@@ -13,7 +14,7 @@ PERCENTS = (50, 90, 95, 99)
 
 
 def latency_rows(cells: Selection) -> list[Rows]:
-    """Return latency_avg_ms, the quantiles with order-statistic bounds, and latency_max_ms, in milliseconds."""
+    """Return latency_avg_ms, the quantiles with order-statistic bounds, latency_max_ms, all in milliseconds, and latency_histogram."""
     buckets = cells.counts(Kind.LATENCY)
     total = cells.totals(buckets)
     pane = np.flatnonzero(total)
@@ -29,6 +30,7 @@ def latency_rows(cells: Selection) -> list[Rows]:
         bounds = (np.minimum(low, value), np.minimum(high, largest))
         rows.append(Rows(f"latency_p{percent}_ms", pane, value, n, bounds))
     rows.append(Rows("latency_max_ms", pane, largest, n))
+    rows.append(histogram_rows(buckets, cells.batch, total))
     return rows
 
 

@@ -13,20 +13,21 @@ from pipeline.cells import Floats, Ints, Names
 from pipeline.metrics.grouping import stable_order
 from pipeline.metrics.naming import class_name, pair_name
 from pipeline.metrics.table import MetricTable
-from schemas.metrics import METRICS
+from schemas.metrics import LATENCY_INTERVALS, METRICS
 
 METRIC_NAMES: tuple[str, ...] = tuple(METRICS)
 """What `MetricTable.metric` indexes."""
 
 
 class Scope(enum.Enum):
-    """What a row's dimension names: nothing, or one of the kinds of `Names`."""
+    """What a row's dimension names: nothing, one of the kinds of `Names`, or one of `LATENCY_INTERVALS`."""
 
     WHOLE = ""
     FEATURE = "feature="
     CLASS = "class="
     VARIANT = "variant="
     PAIR = "predicted_actual="
+    INTERVAL = "response_time_ms="
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _dimensions(blocks: Sequence[Rows], names: Names, total: int) -> tuple[list[
     """Return the texts of the dimensions that occur, `""` first, and the index of each row's."""
     texts = [""]
     dimension = np.zeros(total, dtype=np.int64)
-    for scope in (Scope.FEATURE, Scope.CLASS, Scope.VARIANT, Scope.PAIR):
+    for scope in list(Scope)[1:]:
         named = [block.name for block in blocks if block.scope is scope and block.name is not None]
         occurring, place = _occurring(scope, np.concatenate([np.zeros(0, dtype=np.int64), *named]), names)
         place += len(texts)
@@ -113,12 +114,16 @@ def _occurring(scope: Scope, ids: Ints, names: Names) -> tuple[Ints, Ints]:
 def _name_count(scope: Scope, names: Names) -> int:
     if scope is Scope.FEATURE:
         return len(names.features)
+    if scope is Scope.INTERVAL:
+        return len(LATENCY_INTERVALS)
     return len(names.classes) if scope is Scope.CLASS else len(names.variants)
 
 
 def _name(scope: Scope, index: int, names: Names) -> str:
     if scope is Scope.FEATURE:
         return names.features[index]
+    if scope is Scope.INTERVAL:
+        return LATENCY_INTERVALS[index]
     if scope is Scope.PAIR:
         predicted, actual = divmod(index, len(names.classes))
         return pair_name(names.classes[predicted], names.classes[actual])

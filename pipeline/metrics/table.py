@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from pipeline.cells import Floats, Ints, Keys, Names
 
+_COARSE_S = (3_600, 86_400)
+
 
 @dataclass(frozen=True, slots=True)
 class PaneBatch:
@@ -36,6 +38,13 @@ class PaneBatch:
     names: Names
     class_set: Ints | None = None
     class_sets: Sequence[Ints] = ()
+
+    def coarse(self) -> npt.NDArray[np.bool_]:
+        """Return for each pane whether it is of an hour or a day, and may have rows by the dozen.
+
+        Hours add up to any longer stretch, and finer windows would carry as many rows many times a second.
+        """
+        return np.isin(self.length_s, _COARSE_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from statistics import fmean
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from tests.metrics.events import Class, Event, Pane
+from tests.oracle.histogram import EDGES, interval
 
 Expected = dict[tuple[str, str], tuple[float, int]]
 """Value and n by metric and dimension."""
@@ -32,6 +33,9 @@ def expected_rows(pane: Pane) -> Expected:
     if latencies:
         rows["latency_avg_ms", ""] = (fmean(latencies), len(latencies))
         rows["latency_max_ms", ""] = (max(latencies), len(latencies))
+    if pane.length_s in (3_600, 86_400):
+        counts = Counter(interval(sum(edge < latency for edge in EDGES)) for latency in latencies)
+        rows |= {("latency_histogram", name): (count, len(latencies)) for name, count in counts.items()}
     rows |= _nulls(events) | _classification(pane) | _regression(events) | _conversion(events)
     revenues = [event.revenue for event in events if event.revenue is not None]
     if revenues:

@@ -11,6 +11,7 @@ from scipy.stats import binom
 from pipeline.metrics import compute
 from pipeline.metrics.latency import PERCENTS
 from pipeline.metrics.order_statistics import EXACT_UP_TO, bounding_ranks, quantile_rank
+from schemas.metrics import LATENCY_EDGES_MS, LATENCY_INTERVALS
 from tests.metrics.events import Event, Pane, Row, batch_of, rows_of
 from tests.metrics.slow import quantile_of
 
@@ -76,6 +77,22 @@ def test_bounds_cover_the_true_quantile(n: int) -> None:
         truth = float(np.exp(3 + z))
         own = [rows[pane, f"latency_p{percent}_ms", ""] for pane in range(len(draws))]
         assert np.mean([_holds(row, truth) for row in own]) >= 0.94
+
+
+@given(st.lists(st.one_of(LATENCIES, st.sampled_from(LATENCY_EDGES_MS)), min_size=1, max_size=100))
+@settings(deadline=None, max_examples=100)
+def test_a_histogram_counts_what_is_at_most_an_edge_and_of_what_is_above_it_no_more_than_two_percent(latencies: list[float]) -> None:
+    hour, day, minute = (Pane([Event(latency_ms=each) for each in latencies], length_s=length) for length in (3_600.0, 86_400.0, 60.0))
+    rows = rows_of(compute(batch_of([hour, day, minute])))
+    for pane in (0, 1):
+        below = 0.0
+        for interval, edge in zip(LATENCY_INTERVALS, (*LATENCY_EDGES_MS, np.inf), strict=True):
+            row = rows.get((pane, "latency_histogram", f"response_time_ms={interval}"))
+            below += row.value if row else 0.0
+            assert row is None or (row.value > 0 and (row.n, row.low, row.high) == (len(latencies), None, None))
+            assert sum(each <= edge for each in latencies) <= below <= sum(each <= edge * 1.0203 for each in latencies)
+        assert below == len(latencies)
+    assert not [metric for pane, metric, _ in rows if pane == 2 and metric == "latency_histogram"]
 
 
 def test_response_times_of_zero_are_counted() -> None:

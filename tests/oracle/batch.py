@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from tests.oracle.classes import add_classification
+from tests.oracle.histogram import add_histogram
 from tests.oracle.loading import load
 from tests.oracle.quantiles import add_quantiles
 from tests.oracle.records import Record
@@ -56,6 +57,7 @@ def compute(records: Iterable[Record], configuration: Configuration | None = Non
         _pool(connection)
         connection.execute(f"CREATE TABLE rows AS {_COUNTED}")
         add_quantiles(connection)
+        add_histogram(connection)
         add_classification(connection)
         return connection.sql(_RESULT, params=[configuration.lateness]).to_arrow_table()
 

@@ -62,7 +62,7 @@ CREATE TABLE actual AS SELECT * FROM published WHERE metric <> 'late_events';
 CREATE TABLE joined AS
 SELECT *, CASE WHEN metric = 'input_null_percentage' THEN 100 ELSE 1 END AS unit,
        CASE WHEN metric IN ('latency_p50_ms', 'latency_p90_ms', 'latency_p95_ms', 'latency_p99_ms') THEN 0.01000001 * abs(e.value) + 1e-6
-            WHEN metric IN ('prediction_volume', 'duplicate_predictions') THEN 0
+            WHEN metric IN ('prediction_volume', 'duplicate_predictions', 'latency_histogram', 'confusion') THEN 0
             ELSE 1e-9 * greatest(abs(e.value), 1) END AS tolerance
 FROM (SELECT {_KEYS}, struct_pack(window_end, value, n, status, most) AS e FROM expected)
 FULL JOIN (SELECT {_KEYS}, struct_pack(window_end, value, n, status, low, high) AS a FROM actual)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.oracle.batch import HOUR, LENGTH, Configuration, Rule
+from tests.oracle.histogram import EDGES, interval
 from tests.oracle.loading import class_json, class_name, load
 from tests.oracle.records import Record
 
@@ -96,14 +97,14 @@ def _metrics(model: str, window: str, elapsed: int, contents: Contents, configur
     yield "", "throughput_per_s", volume / (elapsed / 1000), volume
     yield "", "error_rate", sum(bool(row["failed"]) for row in rows) / volume, volume
     yield "", "label_coverage", sum(row.get("label") is not None for row in rows) / volume, volume
-    yield from _latency(rows)
+    yield from _latency(rows, window)
     yield from _nulls(rows)
     yield from _business(rows)
     rule = configuration.rules.get(model, Rule())
     yield from _performance(rows, window, rule.task, rule.positive)
 
 
-def _latency(rows: list[Row]) -> Iterator[Number]:
+def _latency(rows: list[Row], window: str) -> Iterator[Number]:
     times = sorted(float(str(row["latency"])) for row in rows if row["latency"] is not None)
     if times:
         yield "", "latency_avg_ms", math.fsum(times) / len(times), len(times)
@@ -111,6 +112,9 @@ def _latency(rows: list[Row]) -> Iterator[Number]:
         for percentile in (50, 90, 95, 99):
             at_least = [time for index, time in enumerate(times, 1) if index * 100 >= percentile * len(times)]
             yield "", f"latency_p{percentile}_ms", at_least[0], len(times)
+    if window in ("1h", "1d"):
+        for place, count in Counter(sum(edge < time for edge in EDGES) for time in times).items():
+            yield interval(place), "latency_histogram", count, len(times)
 
 
 def _nulls(rows: list[Row]) -> Iterator[Number]:
