@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import NormalDist
 
 import msgspec
 import numpy as np
@@ -17,10 +18,11 @@ from confluent_kafka import Producer
 
 from schemas.kafka import KafkaSettings, producer_config
 from schemas.lake import export_manifest, metrics_folder
-from schemas.metrics import ROLLING_STEP_MS, WINDOW_LENGTH_MS, MetricRow, MetricsMessage, message_key
+from schemas.metrics import LATENCY_EDGES_MS, LATENCY_INTERVALS, ROLLING_STEP_MS, WINDOW_LENGTH_MS, MetricRow, MetricsMessage, message_key
 from schemas.topics import METRICS
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+_NORMAL = NormalDist()
 _STRUCT = pa.struct(
     [
         ("dimension", pa.string()),
@@ -100,6 +102,8 @@ def message(
     for metric, factor in (("avg", 1.1), ("p50", 1), ("p90", 2.1), ("p95", 2.8), ("p99", 5.2), ("max", 14)):
         value = float(latency * factor * (1 + (0.06 if factor > 2 else 0.02) * rng.standard_normal()))
         rows.append(MetricRow("", f"latency_{metric}_ms", value, n, value * 0.96, value * 1.05))
+    if window == "1h":
+        rows += list(_histogram(latency, n))
     nulls = [min(1.0, 0.015 * rng.uniform(0.8, 1.2) + sum(each.nulls.get(name, 0) for each in trouble)) for name in model.features]
     rows.append(_share("", "input_null_percentage", float(np.mean(nulls)), n * len(nulls), 100))
     rows += [_share(f"feature={name}", "input_null_percentage", share, n, 100) for name, share in zip(model.features, nulls, strict=True)]
@@ -142,6 +146,14 @@ def _quality(model: SampleModel, rng: np.random.Generator, n: int, window: str, 
     if model.kind == "multiclass":
         for digit in range(10):
             yield _share(f"class={digit}", "f1_score", float(np.clip(f1 + 0.03 - 0.008 * digit, 0, 1)), n // 10 + 1)
+
+
+def _histogram(median: float, n: int) -> Iterator[MetricRow]:
+    """Yield how many of `n` response times lie in each interval: lognormal, with a 99th percentile of 5.2 times the median."""
+    ends = [n * _NORMAL.cdf(math.log(edge / median) / 0.709) for edge in LATENCY_EDGES_MS]
+    for interval, below, upto in zip(LATENCY_INTERVALS, [0.0, *ends], [*ends, float(n)], strict=True):
+        if round(upto) > round(below):
+            yield MetricRow(f"response_time_ms={interval}", "latency_histogram", round(upto) - round(below), n)
 
 
 def _confusion(classes: int, right: int, wrong: int, n: int) -> Iterator[MetricRow]:

@@ -8,8 +8,10 @@ import { full, zoneName } from "./time.js";
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Chart {
-  constructor(plots, range, spec) {
+  // `overlay` tells what is compared, where the chart does that.
+  constructor(plots, range, spec, overlay) {
     this.spec = spec;
+    this.overlay = overlay;
     this.range = range;
     this.card = find(`card-${spec.name}`);
     this.title = this.card.querySelector(".chart-title").textContent;
@@ -29,7 +31,7 @@ export class Chart {
       const name = element("span", "legend-name"), value = element("span", "legend-value"), band = element("span", "legend-band");
       entry.append(mark, name, value, band);
       this.legend.append(entry);
-      return { line, entry, name, value, band };
+      return { line, entry, mark, name, value, band };
     });
     for (const name of spec.sources) plots.on(name, () => this.card.hidden || this.redraw());
     this.limits = spec.judged ? new Limits(plots, spec) : null;
@@ -64,7 +66,7 @@ export class Chart {
   facts(facts) {
     this.loading = facts.loading;
     this.names = facts.names;
-    if (this.spec.name === "overlay") {
+    if (this.spec.sources[0] === "overlay") {
       this.loading = facts.overlay_loading;
       this.restyle(facts.overlay_style);
     }
@@ -77,9 +79,28 @@ export class Chart {
   restyle(style) {
     if (style !== this.spec.style) for (const axis of this.figure.left) axis.formatter.args = { style };
     this.spec.style = style;
-    const kind = find("overlay").value;
-    this.title = `${find("metric").selectedOptions[0].textContent}, by ${kind === "versions" ? "version" : kind}`;
-    setText(this.card.querySelector(".chart-title"), this.title);
+    const [name] = this.entries.map(({ line }) => this.names[line.key] ?? ""), several = this.entries.length > 1;
+    this.title = several ? this.overlay.title() : `${this.overlay.metric}: ${name}`;
+    setText(this.card.querySelector(".chart-title"), several ? this.title : name);
+    this.plot.setAttribute("aria-label", this.title);
+    for (const tool of this.card.querySelectorAll(".chart-tool")) tool.setAttribute("aria-label", `${tool.title}: ${this.title}`);
+  }
+
+  // Whether it fills a screen that is larger.
+  get stretches() {
+    return true;
+  }
+
+  // What its picture has for a legend, and beside its rows.
+  marks() {
+    return this.entries.filter(({ entry }) => !entry.hidden).map(({ line, name, value, mark }) => {
+      const area = mark.classList.contains("area"), { opacity } = getComputedStyle(mark);
+      return { color: `var(--series-${line.slot})`, height: area ? 9 : 3, alpha: Number(opacity), name: name.textContent, value: value.textContent };
+    });
+  }
+
+  sides() {
+    return [];
   }
 
   // `x`: the time under the cursor in this chart, null when it left, undefined when it is over another chart.
@@ -145,7 +166,7 @@ function lastWithin(times, values, start, end) {
   return -1;
 }
 
-function nearest(times, values, x) {
+export function nearest(times, values, x) {
   let best = -1;
   for (let index = 0; index < times.length; index++) {
     if (Number.isFinite(values[index]) && (best < 0 || Math.abs(times[index] - x) < Math.abs(times[best] - x))) best = index;

@@ -33,6 +33,7 @@ export class Drawn {
       this.rows = chosen(columns(finest), columns(hour), this.spec.steady);
       this.mixed = this.rows.mixed.some((coarse, index) => coarse && this.rows.t[index] >= start && this.rows.t[index] <= end);
     }
+    if (this.spec.shares) this.rows = shared(this.rows, this.keys);
     if (this.spec.sums) this.rows = summed(within(this.rows, start, end, 0), this.keys);
     const { rows, step } = thinned(within(this.rows, start, end), this.keys, this.bands, { start, end }, this.spec.heat ? 0 : width - MARGIN);
     this.step = step;
@@ -103,6 +104,14 @@ export function within(columns, start, end, more = 1) {
   const rows = [];
   for (let row = Math.max(0, first - more); row <= Math.min(columns.t.length - 1, last + more); row++) rows.push(row);
   return take(columns, rows);
+}
+
+// Of each row the share of each value in the sum of all, which is `total`; what is missing is none, unless all is.
+export function shared(columns, keys) {
+  const known = (key, row) => (Number.isFinite(columns[key][row]) ? columns[key][row] : 0);
+  const total = columns.t.map((time, row) => keys.reduce((sum, key) => sum + known(key, row), 0));
+  const shares = keys.map((key) => [key, total.map((all, row) => (all ? known(key, row) / all : NaN))]);
+  return { ...columns, ...Object.fromEntries(shares), total };
 }
 
 // Each value with all before it.

@@ -1,81 +1,63 @@
-// The heatmap of nulls: a row a feature, its name a button that picks it. Names are data: they are only ever set as text.
+// A heatmap: rows of cells over time, the darker the more, with the scale of its colours and what is under the pointer as its legend.
 import { Chart } from "./chart.js";
 import { element, setText } from "./shell.js";
 
-const LEAST_ROW = 22, LEAST = 8 * LEAST_ROW, TOP = 6, BOTTOM = 26, DRAG = 4;
-const EDGES = [1, 2, 5, 10, 20, 50];  // percent; the limits of the rule, 5 and 20, are two of them
+const TOP = 6, BOTTOM = 26;
+const ANY = Number.MIN_VALUE;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// Where the colours change, and what the scale calls them. The limits of the rule for nulls, 5 and 20 %, are two of the first.
+const SCALES = {
+  features: { edges: [1, 2, 5, 10, 20, 50], names: ["0", "1", "2", "5", "10", "20", "50 % and more"] },
+  latencies: { edges: [ANY, 0.01, 0.05, 0.1, 0.25, 0.5], names: ["none", "> 0", "1", "5", "10", "25", "50 % and more"] },
+};
 
-// The colours of percentages: none for what is missing, else the darker the more.
-export function shades(values) {
-  const colors = [...EDGES, Infinity].map((edge, index) => css(`--heat-${index}`));
-  return Array.from(values, (value) => (Number.isFinite(value) ? colors[EDGES.filter((edge) => value >= edge).length] : "transparent"));
+// The colours of a chart's values: none for what is missing.
+export function shades(chart, values) {
+  const { edges } = SCALES[chart], colors = [...edges, Infinity].map((edge, index) => css(`--heat-${index}`));
+  return Array.from(values, (value) => (Number.isFinite(value) ? colors[edges.filter((edge) => value >= edge).length] : "transparent"));
 }
 
 export class Heat extends Chart {
-  // `pick` is called with the feature that is clicked, or "" for the one that was picked already.
-  constructor(plots, range, spec, pick) {
+  constructor(plots, range, spec) {
     super(plots, range, spec);
-    this.labels = element("div", "heat-names");
-    this.plot.setAttribute("role", "group");  // an image has no buttons
-    this.rows = [];
-    this.pick = pick;
-    this.plot.append(this.labels);
-    this.scale = element("span", "heat-scale");
+    this.pointed = -1;
+    this.titles = [];
     this.read = element("span", "legend-entry heat-read");
-    this.legend.replaceChildren(this.read, this.scale);
-    [0, ...EDGES].forEach((edge, index) => {
+    const scale = element("span", "heat-scale");
+    this.legend.replaceChildren(this.read, scale);
+    this.marks().forEach(({ color, name }) => {
       const mark = element("span", "heat-mark");
-      mark.style.background = `var(--heat-${index})`;
-      this.scale.append(mark, element("span", "", index === EDGES.length ? `${edge} % and more` : `${edge}`));
+      mark.style.background = color;
+      scale.append(mark, element("span", "", name));
     });
     this.plot.addEventListener("pointermove", (event) => this.point(this.rowAt(event)));
-    this.plot.addEventListener("pointerdown", (event) => (this.pressed = event.clientX));
-    this.plot.addEventListener("click", (event) => {
-      const row = this.rowAt(event);
-      if (!event.target.closest(".heat-name") && row >= 0 && Math.abs(event.clientX - this.pressed) < DRAG) this.choose(row);
-    });
+  }
+
+  // What its picture has for a legend.
+  marks() {
+    return SCALES[this.spec.name].names.map((name, index) => ({ color: `var(--heat-${index})`, height: 9, name, value: "" }));
+  }
+
+  // The height of a row.
+  get row() {
+    return (this.figure.height - TOP - BOTTOM) / Math.max(1, this.titles.length);
   }
 
   rowAt(event) {
     const row = Math.floor((event.clientY - this.plot.getBoundingClientRect().top - TOP) / this.row);
-    return row >= 0 && row < this.rows.length ? row : -1;
+    return row >= 0 && row < this.titles.length ? row : -1;
   }
 
-  choose(row) {
-    const name = this.rows[row].textContent;
-    this.pick(name === this.picked ? "" : name);
-  }
-
+  // Takes the names of the rows, from the top, where they are other ones.
   facts(facts) {
-    this.picked = facts.feature;
     const names = this.entries.map(({ line }) => facts.names[line.key]).filter(Boolean);
-    this.beyond = facts.features - names.length;
-    if (names.join("\n") !== this.rows.map((row) => row.textContent).join("\n") || !this.sized) this.list(names);
-    for (const row of this.rows) row.setAttribute("aria-pressed", String(row.textContent === this.picked));
+    if (!this.sized || names.join("\n") !== this.titles.join("\n")) {
+      this.sized = true;
+      this.titles = names;
+      this.figure.y_range.setv({ start: Math.max(1, names.length), end: 0 }, { sync: false });
+      this.list();
+    }
     super.facts(facts);
-  }
-
-  list(names) {
-    this.sized = true;
-    // Room for eight, however few there are, so that nothing moves when they come.
-    const count = Math.max(1, names.length);
-    this.row = Math.max(LEAST_ROW, LEAST / count);
-    this.rows = names.map((name, index) => {
-      const row = element("button", "heat-name", name);
-      row.type = "button";
-      row.title = name;
-      row.style.top = `${TOP + index * this.row}px`;
-      row.style.height = `${this.row}px`;
-      row.addEventListener("click", () => this.choose(index));
-      return row;
-    });
-    this.labels.replaceChildren(...this.rows);
-    const height = TOP + BOTTOM + count * this.row;
-    this.spec.height = height;
-    this.plot.style.height = `${height}px`;
-    this.figure.setv({ height }, { sync: false });
-    this.figure.y_range.setv({ start: count, end: 0 }, { sync: false });
   }
 
   point(row) {
@@ -90,9 +72,7 @@ export class Heat extends Chart {
 
   update() {
     super.update();
-    const row = this.rows?.[this.pointed];
-    if (row && this.at !== null) setText(this.read, `${row.textContent}: ${this.entries[this.pointed].value.textContent}`);
-    else setText(this.read, this.beyond > 0 ? `The ${this.rows.length} of ${this.rows.length + this.beyond} features with the most nulls` : "");
+    setText(this.read, this.pointed >= 0 && this.at !== null ? this.told(this.pointed) : this.untold());
   }
 
   paint() {

@@ -3,13 +3,16 @@ import { Annotations } from "./annotations.js";
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
 import { replaceAddress } from "./kiosk.js";
-import { Heat, shades } from "./heat.js";
+import { FeatureHeat } from "./featureheat.js";
+import { shades } from "./heat.js";
+import { LatencyHeat } from "./latencyheat.js";
 import { showMatrix } from "./matrix.js";
+import { Overlay } from "./overlay.js";
 import { named, options } from "./pickers.js";
 import { addTools } from "./picture.js";
 import { Plots } from "./plots.js";
 import { TimeRange } from "./range.js";
-import { element, find, onTheme, setFreshness, setText, start, tower } from "./shell.js";
+import { find, onTheme, setFreshness, setText, start, tower } from "./shell.js";
 import { onZone } from "./time.js";
 import { Tile } from "./tile.js";
 
@@ -23,14 +26,9 @@ start(async (doc) => {
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
 
-  const address = () => replaceAddress({ model: facts.model, ...chosen(), ...range.query() });
-  const asked = new URLSearchParams(location.search);
-  let feature = asked.get("feature") ?? "";
-  let overlay = asked.get("overlay") ?? "";
-  if ([...find("metric").options].some(({ value }) => value === asked.get("metric"))) find("metric").value = asked.get("metric");
-  const chosen = () => ({
-    version: find("version").value, segment: find("segment").value, ...(feature && { feature }), ...(overlay && { overlay, metric: find("metric").value }),
-  });
+  const address = () => replaceAddress({ model: facts.model, ...chosen(), ...overlay.query(), ...range.query() });
+  let feature = new URLSearchParams(location.search).get("feature") ?? "";
+  const chosen = () => ({ version: find("version").value, segment: find("segment").value, ...(feature && { feature }) });
   const choose = () => {
     shown = false;
     address();
@@ -40,7 +38,7 @@ start(async (doc) => {
   // What was picked, and the hours that the charts show.
   const send = () => {
     const { start, end } = range.at();
-    const choice = JSON.stringify({ ...chosen(), start: Math.floor(start / HOUR) * HOUR, end: Math.ceil(Math.min(end, Date.now()) / HOUR) * HOUR });
+    const choice = JSON.stringify({ ...chosen(), ...overlay.choice(), start: Math.floor(start / HOUR) * HOUR, end: Math.ceil(Math.min(end, Date.now()) / HOUR) * HOUR });
     if (state.choice !== choice) state.choice = choice;
   };
   const pick = (name) => {
@@ -48,27 +46,10 @@ start(async (doc) => {
     address();
     send();
   };
-  // The kinds that can be laid over each other: versions, and each name of a segment.
-  const fillOverlay = (segments) => {
-    const kinds = ["versions", ...new Set(segments.map((segment) => segment.split("=")[0]))], picker = find("overlay");
-    if (overlay && !kinds.includes(overlay)) kinds.push(overlay);
-    if ([...picker.options].slice(1).map(({ value }) => value).join("\n") !== kinds.join("\n")) {
-      picker.replaceChildren(...["", ...kinds].map((kind) => {
-        const option = element("option", "", kind === "" ? "None" : kind === "versions" ? "Versions" : kind);
-        option.value = kind;
-        return option;
-      }));
-    }
-    picker.value = overlay;
-    find("overlay-metric").hidden = !overlay;
-  };
-  const overlaid = () => {
-    overlay = find("overlay").value;
-    find("overlay-metric").hidden = !overlay;
+  const overlay = new Overlay(() => {
     address();
     send();
-  };
-  for (const id of ["overlay", "metric"]) find(id).addEventListener("change", overlaid);
+  });
   tower.shades = shades;
   find("version").addEventListener("change", choose);
   find("segment").addEventListener("change", choose);
@@ -85,6 +66,7 @@ start(async (doc) => {
       ours = false;
     }
     charts.forEach((chart) => chart.card.hidden || chart.redraw());
+    overlay.align(facts, charts, plots);
   };
   const range = new TimeRange(() => facts.newest, () => {
     address();
@@ -108,7 +90,7 @@ start(async (doc) => {
     document.documentElement.dataset.loading = facts.loading ? "yes" : "no";
     options("version", [["*", "All versions"], ...named(facts.versions)], facts.version);
     options("segment", [["*", "All segments"], ...named(facts.segments)], facts.segment);
-    fillOverlay(facts.segments);
+    overlay.fill(facts.segments);
     for (const tile of facts.tiles) {
       if (!tiles.has(tile.category)) {
         tiles.set(tile.category, new Tile(false));
@@ -119,6 +101,7 @@ start(async (doc) => {
     find("unknown").hidden = facts.loading || facts.known;
     follow();
     for (const chart of charts) chart.facts(facts);
+    if (plots) overlay.align(facts, charts, plots);
     for (const breakdown of breakdowns) breakdown.show(facts[breakdown.name], facts.loading);
     find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
     setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
@@ -132,7 +115,7 @@ start(async (doc) => {
   onTheme(() => (charts.forEach((chart) => chart.paint()), annotations.draw()));
   show();
   plots = await Plots.load(doc);
-  charts = specs.map((spec) => (spec.heat ? new Heat(plots, range, spec, pick) : new Chart(plots, range, spec)));
+  charts = specs.map((spec) => (spec.shares ? new LatencyHeat(plots, range, spec) : spec.heat ? new FeatureHeat(plots, range, spec, pick) : new Chart(plots, range, spec, overlay)));
   charts.forEach((chart) => chart.paint());
   annotations.attach(plots.get("annotations"), charts);
   const about = () => [facts.model, facts.version, facts.segment].filter((name) => name !== "*").join(" \u00b7 ");
@@ -140,7 +123,9 @@ start(async (doc) => {
   shown = false;
   show();
   plots.get("time").connect(plots.get("time").change, () => ours || range.fix(plots.get("time")));
+  plots.on("overlay", () => overlay.align(facts, charts, plots));
   await plots.draw();
+  follow();
   setInterval(follow, FOLLOW_MS);
   setInterval(() => tiles.forEach((tile) => tile.tick()), 1_000);
   if (location.hash) find(location.hash.slice(1))?.scrollIntoView();

@@ -19,6 +19,8 @@ export class Plots {
     // A finger that is drawn over a chart scrolls the page.
     if (matchMedia("(pointer: coarse)").matches) doc.roots().forEach((plot) => (plot.toolbar.active_drag = null));
     this.places = doc.roots().map((plot) => find(`plot-${plot.name}`));
+    this.multiples = this.get("multiples");
+    this.rest = [];
   }
 
   get(name) {
@@ -45,8 +47,19 @@ export class Plots {
     for (const name of this.live.keys()) this.tell(name);
   }
 
+  // All but the small multiples, which few look at: they are the last ones, so the others keep their places.
   async draw() {
+    const rest = this.doc.roots().filter(({ y_range }) => y_range === this.multiples);
+    for (const plot of rest) this.doc.remove_root(plot);
     await window.Bokeh.embed.add_document_standalone(this.doc, document.body, this.places);
+    this.rest = rest;
+  }
+
+  drawRest() {
+    for (const plot of this.rest.splice(0)) {
+      this.doc.add_root(plot);
+      this.doc._idle_roots.add(plot);  // a document that has been idle is told of no other plot, and would never be so again
+    }
   }
 }
 

@@ -42,10 +42,10 @@ function offset(ms) {
   return Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) - Math.floor(ms / 1000) * 1000;
 }
 
-export function ticks({ start, end }) {
+// At most so many as have room on the whole width of the page, or `most`.
+export function ticks({ start, end }, most = window.innerWidth < 700 ? 4 : 8) {
   const span = end - start;
   if (!Number.isFinite(span)) return [];  // a range without data yet has no ends, and no tick would ever lie beyond them
-  const most = window.innerWidth < 700 ? 4 : 8;
   const step = STEPS.find((each) => span / each <= most) ?? Math.ceil(span / most / (30 * DAY)) * 30 * DAY;
   const found = [];
   for (let wall = Math.ceil((start + offset(start)) / step) * step; ; wall += step) {

@@ -25,7 +25,7 @@ from dashboard.pages.model import ModelPage
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
 from dashboard.security import nonce_of
-from dashboard.widgets.specs import CHARTS, OVERLAY, OVERLAY_LABELS, SECTIONS, WIDE, WINDOW_OF
+from dashboard.widgets.specs import CHARTS, MULTIPLES, OVERLAY, OVERLAY_LABELS, SECTIONS, WIDE, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -121,6 +121,7 @@ def _model_variables(scope: Scope) -> dict[str, object]:
             "steady": spec.steady,
             "heat": spec.heat,
             "sums": spec.sums,
+            "shares": spec.shares,
             "lines": [
                 {"key": line.key, "label": line.label, "slot": line.slot, "band": line.band, "product": line.product} for line in spec.lines
             ],
@@ -143,5 +144,6 @@ def _model_variables(scope: Scope) -> dict[str, object]:
         "sections": sections,
         "sources": [*WINDOW_OF, OVERLAY],
         "overlay": by_name[OVERLAY],
+        "multiples": [by_name[name] for name in MULTIPLES],
         "overlay_metrics": list(OVERLAY_LABELS.items()),
     }

@@ -12,6 +12,7 @@ from dashboard.series import Column, Points
 from dashboard.states import Series
 from dashboard.store import Store
 from dashboard.widgets.specs import VARIANT_SLOTS
+from schemas.metrics import LATENCY_INTERVALS
 
 _MOST = 12
 _SCORES = {"f1_score": "F1", "precision": "Precision", "recall": "Recall", "accuracy": "Accuracy"}
@@ -72,6 +73,14 @@ def features_of(store: Store, scope: Scope, columns: Iterable[Column]) -> list[s
             total = float(points.n.sum())
             ranked.append((-float((points.value * points.n).sum()) / total if total else 0.0, dimension.removeprefix("feature=")))
     return [name for _, name in sorted(ranked)]
+
+
+def intervals_of(columns: Iterable[Column]) -> list[str]:
+    """Return the intervals of latency from the slowest that has been seen to the fastest, with all between."""
+    prefix = "response_time_ms="
+    seen = {dimension.removeprefix(prefix) for dimension, metric in columns if metric == "latency_histogram"}
+    places = [place for place, interval in enumerate(LATENCY_INTERVALS) if interval in seen]
+    return list(reversed(LATENCY_INTERVALS[places[0] : places[-1] + 1])) if places else []
 
 
 def features_in(series: Series) -> set[str]:

@@ -6,7 +6,17 @@ import msgspec
 from bokeh.document import Document
 
 from dashboard.board import Limit, Tile
-from dashboard.pages.breakdowns import Breakdown, by_class, features_in, features_of, nulls_by_feature, scores, uplifts, variants_of
+from dashboard.pages.breakdowns import (
+    Breakdown,
+    by_class,
+    features_in,
+    features_of,
+    intervals_of,
+    nulls_by_feature,
+    scores,
+    uplifts,
+    variants_of,
+)
 from dashboard.pages.matrix import HOUR_MS, Matrix, matrix
 from dashboard.pages.overlay import Overlay
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
@@ -37,6 +47,7 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feature: str = ""
     overlay: str = ""
     metric: str = ""
+    multiples: bool = False
     start: int = 0
     end: int = 0
 
@@ -58,6 +69,7 @@ class ModelFacts(msgspec.Struct, frozen=True):
     features: int
     overlay_style: str
     overlay_loading: bool
+    overlay_known: int
     hidden: list[str]
     tiles: list[Tile]
     limits: list[Limit]
@@ -108,7 +120,7 @@ class ModelPage:
             # Only a tampered page sends anything else; it keeps what it shows.
             return
         self._feature = choice.feature
-        self._overlay.choose(choice.overlay, choice.metric, self._scope.model)
+        self._overlay.choose(choice.overlay, choice.metric, self._scope.model, multiples=choice.multiples)
         self._range = (choice.start, choice.end) if choice.end else None
         before, self._scope = self._scope, Scope(self._scope.model, choice.version, choice.segment)
         if before != self._scope:
@@ -129,7 +141,12 @@ class ModelPage:
             # Until they have come: those of all versions and segments, so that there is room for them.
             self._features_of, self._features = key, known or sorted(features_in(store.fleet(scope.model)))
         picked = [self._feature] if self._feature else []
-        names: dict[str, list[str]] = {"variant": variants_of(store, scope), "feature": self._features[:FEATURE_SLOTS], "picked": picked}
+        names: dict[str, list[str]] = {
+            "variant": variants_of(store, scope),
+            "feature": self._features[:FEATURE_SLOTS],
+            "picked": picked,
+            "interval": intervals_of(columns),
+        }
         for source in self._sources:
             source.pull(store, scope, names)
         self._overlay.pull(scope)
@@ -159,7 +176,8 @@ class ModelPage:
             features=len(self._features),
             overlay_style=self._overlay.style,
             overlay_loading=self._overlay.loading,
-            hidden=_hidden(self._metrics) + ([] if self._feature else ["feature"]) + ([] if self._overlay.names else [OVERLAY]),
+            overlay_known=self._overlay.known,
+            hidden=_hidden(self._metrics) + ([] if self._feature else ["feature"]) + self._overlay.hidden,
             tiles=self._services.board.of(scope.model),
             limits=_limits(self._services.board.limits(scope.model), scope),
             scores=scores(store, scope),

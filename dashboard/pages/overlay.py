@@ -1,4 +1,4 @@
-"""One number of the largest versions, or of the largest values of a segment, laid over each other in one chart."""
+"""One number of the largest versions, or of the largest values of a segment: laid over each other in one chart, or each in a small one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.format import style_of
 from dashboard.pages.state import Services
 from dashboard.scope import Scope
 from dashboard.series import HIGH, LOW, VALUE, Floats
-from dashboard.widgets.specs import OVERLAY, OVERLAY_METRICS, OVERLAY_SLOTS, shown_at
+from dashboard.widgets.specs import MULTIPLES, OVERLAY, OVERLAY_METRICS, OVERLAY_SLOTS, shown_at
 
 VERSIONS = "versions"
 _LEAST_S = 2.0
@@ -20,11 +20,16 @@ _LEAST_S = 2.0
 
 
 class Overlay:
-    """The source of the chart; `kind` is `""` for none, `versions`, or the name of a segment."""
+    """The source of the charts; `kind` is `""` for none, `versions`, or the name of a segment.
+
+    `known` is how many there are, of which the largest are shown.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._kind = self._metric = ""
+        self._multiples = False
+        self.known = 0
         self._shown: tuple[Scope, ...] = ()
         self._stamps: tuple[int, ...] = ()
         self._sent = 0.0
@@ -32,7 +37,7 @@ class Overlay:
 
     @property
     def names(self) -> list[str]:
-        """What is laid over each other, the largest first."""
+        """What is compared, the largest first."""
         return [scope.version if self._kind == VERSIONS else scope.segment.partition("=")[2] for scope in self._shown]
 
     @property
@@ -41,12 +46,20 @@ class Overlay:
         return style_of(self._metric)
 
     @property
+    def hidden(self) -> list[str]:
+        """Which of the charts have nothing to show."""
+        if self._multiples:
+            return [OVERLAY, *MULTIPLES[len(self._shown) :]]
+        return [*MULTIPLES, *([] if self._shown else [OVERLAY])]
+
+    @property
     def loading(self) -> bool:
         """Whether the history of any of them is still to come."""
         return any(not self._services.store.is_loaded(scope) for scope in self._shown)
 
-    def choose(self, kind: str, metric: str, model: str) -> None:
-        """Show another kind or number."""
+    def choose(self, kind: str, metric: str, model: str, *, multiples: bool) -> None:
+        """Show another kind or number, in one chart or in many."""
+        self._multiples = multiples
         if kind and kind != self._kind:
             self._services.loader.weigh(model)
         metric = metric if metric in OVERLAY_METRICS else next(iter(OVERLAY_METRICS))
@@ -87,7 +100,8 @@ class Overlay:
             scopes = [(Scope(scope.model, segment=segment), scope._replace(segment=segment)) for segment in of_kind]
         volumes = self._services.store.volumes(scope.model)
         ranked = sorted(scopes, key=lambda pair: (-volumes.get(pair[0], 0.0), pair[0]))
-        return tuple(shown for _, shown in ranked[:OVERLAY_SLOTS])
+        self.known = len(ranked)
+        return tuple(shown for _, shown in ranked[: len(MULTIPLES) if self._multiples else OVERLAY_SLOTS])
 
     def _show(self, scopes: tuple[Scope, ...]) -> None:
         if scopes == self._shown:
@@ -102,7 +116,7 @@ class Overlay:
 
 def _columns(times: Floats, opened: Floats, values: Sequence[Floats]) -> dict[str, Floats]:
     columns = {"t": times, "open": opened}
-    for slot in range(OVERLAY_SLOTS):
+    for slot in range(len(MULTIPLES)):
         rows = values[slot] if slot < len(values) else np.full((len(times), 4), np.nan)
         columns |= {f"overlay_{slot}": rows[:, VALUE], f"overlay_{slot}_low": rows[:, LOW], f"overlay_{slot}_high": rows[:, HIGH]}
     return columns

@@ -39,7 +39,7 @@ from bokeh.transform import dodge, transform
 
 from dashboard.widgets.annotations import annotation_renderers, annotation_source
 from dashboard.widgets.limits import add_limits
-from dashboard.widgets.specs import CHARTS, MINUTE, ChartSpec, Line
+from dashboard.widgets.specs import CHARTS, MINUTE, MULTIPLES, ChartSpec, Line
 
 _LEFT, _NAMES, _FONT = 62, 160, "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif"
 _HOUR_MS = 3_600_000
@@ -65,8 +65,9 @@ class _Plots:
     def __init__(self) -> None:
         self._time = Range1d(name="time", start=0, end=_DAY_MS)
         self._cursor = Span(dimension="height", line_dash=[2, 2], line_width=1)
-        self._shades = CustomJSTransform(v_func="return window.tower.shades(xs)")
+        self._shared = Range1d(name="multiples", start=0, end=1)
         self._time_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data)")
+        self._few_ticker = CustomJSTicker(major_code="return window.tower.ticks(cb_data, 3)")
         self._time_formatter = CustomJSTickFormatter(code="return window.tower.tickText(tick, index, ticks)")
         self._annotations = annotation_source()
         self.made = [self._make(spec) for spec in CHARTS]
@@ -81,10 +82,10 @@ class _Plots:
             height=spec.height,
             sizing_mode="stretch_width",
             x_range=self._time,
-            y_range=_value_range(spec),
+            y_range=self._shared if spec.name in MULTIPLES else _value_range(spec),
             window_axis="x",
             toolbar_location=None,
-            min_border_left=_NAMES if spec.heat else _LEFT,
+            min_border_left=_LEFT if spec.shares or not spec.heat else _NAMES,
             min_border_right=8,
             min_border_top=6,
             min_border_bottom=26,
@@ -92,8 +93,12 @@ class _Plots:
             border_fill_color=None,
             outline_line_color=None,
         )
-        plot.add_layout(_axis(self._time_ticker, self._time_formatter), "below")
-        if not spec.heat:
+        plot.add_layout(_axis(self._few_ticker if spec.name in MULTIPLES else self._time_ticker, self._time_formatter), "below")
+        if spec.shares:
+            plot.add_layout(
+                _axis(FixedTicker(ticks=[]), CustomJSTickFormatter(args={"texts": []}, code="return texts[tick] ?? ''")), "left"
+            )
+        elif not spec.heat:
             _add_values(plot, spec)
         source = ColumnDataSource(name=f"{spec.name}-drawn")
         drawn = [renderer for line in spec.lines for renderer in self._draw(spec, line, source)]
@@ -118,7 +123,8 @@ class _Plots:
 
     def _draw(self, spec: ChartSpec, line: Line, source: ColumnDataSource) -> list[GlyphRenderer[Glyph]]:
         if spec.heat:
-            row, shade = spec.lines.index(line), transform(line.key, self._shades)
+            shades = CustomJSTransform(args={"chart": spec.name}, v_func="return window.tower.shades(chart, xs)")
+            row, shade = spec.lines.index(line), transform(line.key, shades)
             cells = VBar(x="t", width=_HOUR_MS, bottom=row + 0.05, top=row + 0.95, fill_color=shade, fill_alpha="solid", line_color=None)
             return [_renderer(source, cells, line.slot, "heat")]
         final = f"{line.key}_final"

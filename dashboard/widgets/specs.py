@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from dashboard.format import style_of
 from dashboard.series import Column
-from schemas.metrics import WINDOW_LENGTH_MS, Category
+from schemas.metrics import LATENCY_INTERVALS, WINDOW_LENGTH_MS, Category
 
 MINUTE, HOUR, ROLLING_SOURCE = "minute", "hour", "rolling"
 OVERLAY, OVERLAY_SLOTS = "overlay", 4
+MULTIPLES = tuple(f"multiple_{place}" for place in range(8))
+"""The charts that show the same as the overlay, each one of those that are compared: more of them than one chart could hold."""
 OVERLAY_METRICS = {
     "f1_score_rolling_7d": "7d",
     "f1_score": "1h",
@@ -38,8 +40,8 @@ VARIANT_SLOTS = 4
 FEATURE_SLOTS = 16
 """Features that the heatmap shows."""
 Names = Mapping[str, Sequence[str]]
-"""What came with the data, by kind: `variant`, `feature`, and `picked`, the feature that was clicked."""
-_DIMENSIONS = {"variant": "variant=", "feature": "feature=", "picked": "feature="}
+"""What came with the data, by kind: `variant`, `feature`, `picked`, the feature that was clicked, and `interval`, of a latency."""
+_DIMENSIONS = {"variant": "variant=", "feature": "feature=", "picked": "feature=", "interval": "response_time_ms="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class ChartSpec:
 
     `judged` is the metric whose limits (`dashboard.states`) are drawn as lines. `fan` fills what lies between its lines. A `steady` number
     means something by minute however few its events are. `heat` draws each line as a row of cells, `sums` each value with all
-    before it in the range.
+    before it in the range, `shares` each count as its share of those of all lines.
     """
 
     name: str
@@ -82,11 +84,12 @@ class ChartSpec:
     steady: bool = False
     heat: bool = False
     sums: bool = False
+    shares: bool = False
 
     @property
     def style(self) -> str:
         """How values are written."""
-        return style_of(self.lines[0].metric)
+        return "percent" if self.shares else style_of(self.lines[0].metric)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -98,20 +101,23 @@ def _variants(key: str, metric: str, first: int) -> tuple[Line, ...]:
     return tuple(Line(f"{key}_{slot}", metric, "", slot + 1, band=True, named=("variant", slot)) for slot in range(first, VARIANT_SLOTS))
 
 
+def _compared(place: int, slot: int) -> Line:
+    return Line(f"overlay_{place}", "f1_score_rolling_7d", "", slot, band=True, named=(OVERLAY, place))
+
+
 _NO_LABELS, _NO_FEATURES = "No labels for this choice yet.", "No features are sent for this choice."
 _NO_PREDICTIONS = "No predictions for this choice in the last 24 hours."
 _NO_CONVERSIONS = "No conversions are reported."
+_NO_LATENCIES = "No response times are sent for this choice."
+_NOTHING_COMPARED = "Nothing of the kind is known of any of them."
 
 CHARTS: tuple[ChartSpec, ...] = (
     ChartSpec(
         "overlay",
         "Laid over each other",
         OVERLAY,
-        tuple(
-            Line(f"overlay_{place}", "f1_score_rolling_7d", "", place + 1, band=True, named=("overlay", place))
-            for place in range(OVERLAY_SLOTS)
-        ),
-        "Nothing of the kind is known of any of them.",
+        tuple(_compared(place, place + 1) for place in range(OVERLAY_SLOTS)),
+        _NOTHING_COMPARED,
         height=230,
     ),
     ChartSpec("f1", "F1 score, rolling 7 days", ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
@@ -148,10 +154,19 @@ CHARTS: tuple[ChartSpec, ...] = (
         "Latency percentiles",
         MINUTE,
         tuple(Line(f"p{share}", f"latency_p{share}_ms", f"p{share}", 1) for share in (50, 90, 95, 99)),
-        "No response times are sent for this choice.",
+        _NO_LATENCIES,
         floor=0,
         judged="latency_p99_ms",
         fan=True,
+    ),
+    ChartSpec(
+        "latencies",
+        "Share of requests by latency",
+        HOUR,
+        tuple(Line(f"latency_{place}", "latency_histogram", "", 1, named=("interval", place)) for place in range(len(LATENCY_INTERVALS))),
+        _NO_LATENCIES,
+        heat=True,
+        shares=True,
     ),
     ChartSpec(
         "throughput",
@@ -246,11 +261,13 @@ CHARTS: tuple[ChartSpec, ...] = (
         floor=0,
         sums=True,
     ),
+    # The last ones: they are drawn when they are first wanted (assets/plots.js).
+    *(ChartSpec(name, "", OVERLAY, (_compared(place, 1),), _NOTHING_COMPARED, height=130) for place, name in enumerate(MULTIPLES)),
 )
 
 SECTIONS: dict[Category, tuple[str, tuple[tuple[str, ...], ...]]] = {
     Category.PERFORMANCE: ("Performance", (("f1", "error", "coverage"), ("f1_hour", "error_hour"))),
-    Category.OPERATIONAL: ("Operational", (("latency",), ("throughput",), ("errors",))),
+    Category.OPERATIONAL: ("Operational", (("latency", "latencies"), ("throughput", "errors"))),
     Category.DATA_QUALITY: ("Data quality", (("nulls",), ("repeats",), ())),
     Category.BUSINESS: ("Business", (("conversion", "revenue"), ("uplift",))),
 }

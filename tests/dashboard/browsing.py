@@ -104,3 +104,18 @@ def column(page: Page, source: str, name: str) -> list[float | None]:
     }"""
     values: list[float | None] = page.evaluate(script, [source, name])
     return values
+
+
+IN_PAGE = """async ([name, code, given]) => {
+    const script = document.querySelector("script[type=module]").src.replace(/[^/]+$/, name);
+    return new Function("module", "given", code)(await import(script), given);
+}"""
+"""Runs code with one of the page's own modules."""
+
+
+def drawn(page: Page, chart: str, name: str) -> list[float]:
+    """Return a column of what a chart draws, without what is missing."""
+    script = """([chart, name]) => Bokeh.documents[1].get_model_by_name(`${chart}-drawn`).data[name]
+        .map((each) => (isFinite(each) ? each : null))"""
+    values: list[float | None] = page.evaluate(script, [chart, name])
+    return [value for value in values if value is not None]

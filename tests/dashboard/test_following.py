@@ -101,7 +101,7 @@ class Following(RuleBasedStateMachine):
     @rule()
     def pull(self) -> None:
         if self.scope is not None:
-            self.source.pull(self.store, self.scope, {"variant": ["control"], "feature": [], "picked": []})
+            self.source.pull(self.store, self.scope, {"variant": ["control"], "feature": [], "picked": [], "interval": []})
 
     def settle(self) -> None:
         """All that is under way arrives."""

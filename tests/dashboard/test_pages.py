@@ -105,7 +105,7 @@ def test_a_page_of_a_model_shows_all_its_history(visit: Visit) -> None:
         times = column(page, source, "t")
         assert rows - 1 <= len(times) <= rows + 3
     assert None not in column(page, "minute", "p99")
-    assert page.locator("figure.chart:visible").count() == 13
+    assert page.locator("figure.chart:visible").count() == 14
     assert page.locator(".empty:visible").count() == 0
     assert page.locator("#breakdown-nulls .breakdown-name").all_inner_texts() != []
     regression = visit().open(model="diabetes-progression")

@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -13,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.dashboard.sample import CHURN, DIABETES, DIGITS, history, publish, write_lake
-from tests.dashboard.browsing import PHONE_WIDTH, barriers, column, is_drawn, wait_for, wait_ready
+from tests.dashboard.browsing import IN_PAGE, PHONE_WIDTH, barriers, column, drawn, is_drawn, wait_for, wait_ready
 from tests.dashboard.conftest import Visit
 from tests.dashboard.messages import HOUR_MS, MINUTE_MS, WHOLE, message, row
 from tests.dashboard.serving import Server
@@ -138,25 +139,20 @@ def test_a_chart_is_saved_as_a_picture_with_its_title_and_shown_on_the_whole_scr
         assert picture.width >= 400
         assert picture.height >= 190 + 64
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 10
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save as SVG, for print: F1 score, rolling 7 days").click()
+    assert saving.value.suggested_filename.endswith(".svg")
+    saving.value.save_as(tmp_path / "picture.svg")
+    root = ElementTree.parse(tmp_path / "picture.svg").getroot()
+    tags, texts = [each.tag.rpartition("}")[2] for each in root.iter()], {each.text for each in root.iter()}
+    assert {"F1 score, rolling 7 days", "F1"} <= texts
+    assert any(text and text.startswith("churn \u00b7 7 days, by hour") for text in texts)
+    assert tags.count("path") > 5
+    assert not {"image", "script", "foreignObject"} & set(tags)
     page.get_by_role("button", name="Show on the whole screen: F1 score, rolling 7 days").click()
     wait_for(page, "document.fullscreenElement?.id === 'card-f1' && document.querySelector('#plot-f1').offsetHeight > 500")
     page.evaluate("document.exitFullscreen()")
     wait_for(page, "document.querySelector('#plot-f1').offsetHeight < 200")
-
-
-IN_PAGE = """async ([name, code, given]) => {
-    const script = document.querySelector("script[type=module]").src.replace(/[^/]+$/, name);
-    return new Function("module", "given", code)(await import(script), given);
-}"""
-"""Runs code with one of the page's own modules."""
-
-
-def drawn(page: Page, chart: str, name: str) -> list[float]:
-    """Return a column of what a chart draws, without what is missing."""
-    script = """([chart, name]) => Bokeh.documents[1].get_model_by_name(`${chart}-drawn`).data[name]
-        .map((each) => (isFinite(each) ? each : null))"""
-    values: list[float | None] = page.evaluate(script, [chart, name])
-    return [value for value in values if value is not None]
 
 
 def test_a_chart_has_fewer_points_than_pixels_and_yet_every_peak(visit: Visit) -> None:
@@ -348,7 +344,7 @@ def test_versions_and_segments_are_laid_over_each_other_the_largest_first_and_in
     wait_for(page, f"{names} === 'v1,a0'")
     page.locator("#metric").select_option("latency_p99_ms")
     wait_for(page, "document.querySelector('#card-overlay .legend-value').textContent.endsWith('ms')")
-    assert len(set(drawn(page, "overlay", "overlay_0"))) > 100
+    wait_until(lambda: len(set(drawn(page, "overlay", "overlay_0"))) > 100, "all of its history is drawn")
     assert drawn(page, "overlay", "overlay_0") != drawn(page, "overlay", "overlay_1")
     restored = visitor.context.new_page()
     restored.goto(page.url)
