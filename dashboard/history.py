@@ -16,7 +16,6 @@ from schemas.lake import export_manifest, wide_metrics_sql
 from schemas.metrics import ALL, MetricsMessage
 
 _ATTEMPTS = 5
-_FIELDS = MetricsMessage.__struct_fields__
 _FLEET_ROWS = "list_filter(rows, lambda r: list_contains($metrics, r.metric) AND NOT starts_with(r.dimension, 'class='))"
 _DETAIL_ROWS = (
     """CASE WHEN "window" = '1m' THEN list_filter(rows, lambda r: r.dimension = '' AND list_contains($metrics, r.metric)) ELSE rows END"""
@@ -68,7 +67,7 @@ class History:
         """Return all (model, version, segment) of the last week."""
         since = read_manifest(self.home).newest_event_time - retention.DETAIL_SPAN_MS["7d"]
         rows = self._select(_SCOPES, {"since": since})
-        return [Scope(str(model), str(version), str(segment)) for model, version, segment in rows]
+        return [Scope(str(row["model"]), str(row["model_version"]), str(row["segment"])) for row in rows]
 
     def fleet(self) -> list[MetricsMessage]:
         """Return the history of all models, all versions and segments together, as the fleet page needs it."""
@@ -96,7 +95,7 @@ class History:
         """Return the predictions of the last week of each version, and of each segment."""
         since = read_manifest(self.home).newest_event_time - retention.DETAIL_SPAN_MS["1h"]
         rows = self._select(_VOLUMES, {"model": model, "since": since, "all": ALL})
-        return {Scope(model, str(version), str(segment)): float(str(volume)) for version, segment, volume in rows}
+        return {Scope(model, str(row["model_version"]), str(row["segment"])): float(str(row["volume"])) for row in rows}
 
     def _messages(self, where: str, names: Mapping[str, object], rows: str, spans: Mapping[str, int]) -> list[MetricsMessage]:
         newest = read_manifest(self.home).newest_event_time
@@ -107,18 +106,19 @@ class History:
 
     def _read(self, where: str, rows: str, values: Mapping[str, object]) -> list[MetricsMessage]:
         select = f"""
-            SELECT model, model_version, segment, "window", epoch_ms(window_start), epoch_ms(window_end), status, revision,
-                   epoch_ms(updated_at), {rows}
+            SELECT model, model_version, segment, "window", epoch_ms(window_start) AS window_start, epoch_ms(window_end) AS window_end,
+                   status, revision, epoch_ms(updated_at) AS updated_at, {rows} AS rows
             FROM ({{wide}}) WHERE {where} ORDER BY window_start
         """
         # msgspec checks each row against the message's type, as it does with messages of the topic.
-        return [msgspec.convert(dict(zip(_FIELDS, row, strict=True)), MetricsMessage) for row in self._select(select, values)]
+        return [msgspec.convert(row, MetricsMessage) for row in self._select(select, values)]
 
-    def _select(self, sql: str, values: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
-        """Run a SELECT over `{wide}`; a file that was replaced by a newer export meanwhile makes it start again."""
+    def _select(self, sql: str, values: Mapping[str, object]) -> Iterator[dict[str, object]]:
+        """Run a SELECT over `{wide}`, and yield its rows by column; a file that a newer export replaced meanwhile makes it start again."""
         for attempt in range(_ATTEMPTS):
             try:
-                yield from self.connection.execute(sql.format(wide=wide_metrics_sql(self.home)), values).fetchall()
+                # By way of Arrow: nested rows become Python objects in a quarter of the time that `fetchall` takes.
+                yield from self.connection.sql(sql.format(wide=wide_metrics_sql(self.home)), params=values).to_arrow_table().to_pylist()
                 return
             except duckdb.IOException:
                 if attempt == _ATTEMPTS - 1:

@@ -25,12 +25,12 @@ EVERY_S = 0.5
 GOAL_S = 1.0
 FEWEST_POINTS = 20
 DRAWN = """(fewest) => {
-    if (document.documentElement.dataset.loading !== "no" || !window.Bokeh || Bokeh.documents.length < 2) return false;
-    for (const plot of Bokeh.documents[1].roots()) {
+    if (document.documentElement.dataset.loading !== "no" || !window.tower?.plots) return false;
+    for (const plot of tower.plots.roots()) {
         const view = Bokeh.index.find_one(plot);
         if (!view?.has_finished?.()) continue;
         for (const renderer of view.renderer_views.values()) {
-            if (renderer.model.visible && renderer.glyph.model.type === "Line" && renderer.glyph.data_size >= fewest)
+            if (renderer?.model?.visible && renderer.glyph?.model.type === "Line" && renderer.glyph.data_size >= fewest)
                 return new Promise((done) => requestAnimationFrame(() => done(performance.now())));
         }
     }

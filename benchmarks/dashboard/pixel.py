@@ -41,7 +41,7 @@ GOAL_S, _LEAST_OF_RATE = 1.0, 0.98
 _WARM_UP = 10
 _MINUTES_BEFORE, _EVENTS_BEFORE, _MINUTE_MS = 4, 40, 60_000
 FOLLOW = """() => {
-    const plots = Bokeh.documents[1], seen = (window.seen = []);
+    const plots = tower.plots, seen = (window.seen = []);
     const line = plots.get_model_by_name("latency").renderers.find(
         (each) => each.visible && each.glyph.type === "Line" && each.glyph.y?.field === "p99");
     let last = NaN;

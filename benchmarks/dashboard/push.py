@@ -33,6 +33,8 @@ EVERY_S = 0.5
 GOALS = {"cores": 1.0, "p99": 1.0, "MB a viewer": 3.0}
 LEAST_UPDATES = 1.5
 _SETTLE_S = 5.0
+_OPEN_S = 0.4
+"""A page may take so long to open, one after the other."""
 
 
 async def _look(urls: Sequence[str], opened: float, until: float) -> list[Told]:
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         before, idle = dashboard.rss(), dashboard.cpu_s()
         time.sleep(_SETTLE_S)
         idle = (dashboard.cpu_s() - idle) / _SETTLE_S
-        opened = time.monotonic() + _SETTLE_S + options.viewers / 10
+        opened = time.monotonic() + _SETTLE_S + options.viewers * _OPEN_S
         watching = pool.submit(look, addresses(dashboard, options.viewers, names), opened, opened + options.duration_s)
         time.sleep(opened - time.monotonic())
         cpu = dashboard.cpu_s()

@@ -250,7 +250,8 @@ def write_lake(home: Path, messages: Sequence[MetricsMessage], *, offset: int) -
     for window, group in by_window.items():
         folder = metrics_folder(home) / f"window={window}"
         folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(_table(group), folder / f"{group[0].window_start}.parquet")
+        group.sort(key=lambda each: (each.model, each.model_version, each.segment, each.window_start))
+        pq.write_table(_table(group), folder / f"{group[0].window_start}.parquet", compression="zstd", row_group_size=8192)
     newest = max((each.window_start for each in messages if each.window in ("10s", "1m")), default=0)
     export_manifest(home).write_text(json.dumps({"exported_at": newest, "offsets": {"0": offset}, "newest_event_time": newest}))
 

@@ -31,17 +31,18 @@ export class Annotations {
     this.draw();
   }
 
-  // On all charts, once they are there.
-  attach(source, charts) {
+  // The source is what all charts draw them from.
+  attach(source) {
     this.source = source;
-    this.charts = charts;
-    for (const chart of charts) {
-      chart.tip = element("div", "tip");
-      chart.tip.hidden = true;
-      chart.card.querySelector(".plot").append(chart.tip);
-      chart.card.addEventListener("pointerleave", () => (chart.tip.hidden = true));
-    }
     this.draw();
+  }
+
+  join(chart) {
+    this.charts.push(chart);
+    chart.tip = element("div", "tip");
+    chart.tip.hidden = true;
+    chart.card.querySelector(".plot").append(chart.tip);
+    chart.card.addEventListener("pointerleave", () => (chart.tip.hidden = true));
   }
 
   draw() {

@@ -21,7 +21,8 @@ const FOLLOW_MS = 5_000, HOUR = 3_600_000;
 start(async (doc) => {
   const state = doc.get_model_by_name("state");
   const specs = JSON.parse(find("charts").textContent);
-  let plots = null, charts = [], shown = false;
+  const charts = [];
+  let plots = null, shown = false;
   const tiles = new Map();
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
   let facts = JSON.parse(state.facts);
@@ -115,16 +116,22 @@ start(async (doc) => {
   onTheme(() => (charts.forEach((chart) => chart.paint()), annotations.draw()));
   show();
   plots = await Plots.load(doc);
-  charts = specs.map((spec) => (spec.shares ? new LatencyHeat(plots, range, spec) : spec.heat ? new FeatureHeat(plots, range, spec, pick) : new Chart(plots, range, spec, overlay)));
-  charts.forEach((chart) => chart.paint());
-  annotations.attach(plots.get("annotations"), charts);
-  const about = () => [facts.model, facts.version, facts.segment].filter((name) => name !== "*").join(" \u00b7 ");
-  charts.forEach((chart) => addTools(chart, about));
+  annotations.attach(plots.get("annotations"));
   shown = false;
   show();
   plots.get("time").connect(plots.get("time").change, () => ours || range.fix(plots.get("time")));
+  const about = () => [facts.model, facts.version, facts.segment].filter((name) => name !== "*").join(" \u00b7 ");
+  await plots.draw((name) => {
+    const spec = specs.find((each) => each.name === name);
+    const chart = spec.shares ? new LatencyHeat(plots, range, spec) : spec.heat ? new FeatureHeat(plots, range, spec, pick) : new Chart(plots, range, spec, overlay);
+    charts.push(chart);
+    chart.paint();
+    addTools(chart, about);
+    annotations.join(chart);
+    chart.facts(facts);
+  });
+  overlay.align(facts, charts, plots);
   plots.on("overlay", () => overlay.align(facts, charts, plots));
-  await plots.draw();
   follow();
   setInterval(follow, FOLLOW_MS);
   setInterval(() => tiles.forEach((tile) => tile.tick()), 1_000);

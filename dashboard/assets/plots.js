@@ -1,11 +1,13 @@
 // The plots of a model's page: the same for all pages, so the server makes them once, and each page fills them from its own live columns.
-import { find, RETRY_MS } from "./shell.js";
+import { find, RETRY_MS, tower } from "./shell.js";
+
+const ASKED_AFTER_MS = 40;
 
 export class Plots {
-  // Not yet drawn, so that colours and ranges can be set before anything is seen.
+  // None is drawn yet, so that colours and ranges can be set before anything is seen.
   static async load(live) {
-    const doc = live.constructor.from_json(await plotsJson());
-    return new Plots(doc, live.roots().filter((root) => root.type === "ColumnDataSource"));
+    tower.plots = await made;
+    return new Plots(tower.plots, live.roots().filter((root) => root.type === "ColumnDataSource"));
   }
 
   constructor(doc, live) {
@@ -16,11 +18,12 @@ export class Plots {
     for (const source of live) {
       for (const signal of [source.properties.data.change, source.streaming, source.patching]) source.connect(signal, () => this.frozen || this.tell(source.name));
     }
+    const plots = [...doc.roots()];
     // A finger that is drawn over a chart scrolls the page.
-    if (matchMedia("(pointer: coarse)").matches) doc.roots().forEach((plot) => (plot.toolbar.active_drag = null));
-    this.places = doc.roots().map((plot) => find(`plot-${plot.name}`));
+    if (matchMedia("(pointer: coarse)").matches) plots.forEach((plot) => (plot.toolbar.active_drag = null));
+    this.places = plots.map((plot) => find(`plot-${plot.name}`));
     this.multiples = this.get("multiples");
-    this.rest = [];
+    this.wanted = new Promise((done) => (this.drawRest = done));
   }
 
   get(name) {
@@ -47,19 +50,31 @@ export class Plots {
     for (const name of this.live.keys()) this.tell(name);
   }
 
-  // All but the small multiples, which few look at: they are the last ones, so the others keep their places.
-  async draw() {
-    const rest = this.doc.roots().filter(({ y_range }) => y_range === this.multiples);
-    for (const plot of rest) this.doc.remove_root(plot);
-    await window.Bokeh.embed.add_document_standalone(this.doc, document.body, this.places);
-    this.rest = rest;
-  }
-
-  drawRest() {
-    for (const plot of this.rest.splice(0)) {
-      this.doc.add_root(plot);
-      this.doc._idle_roots.add(plot);  // a document that has been idle is told of no other plot, and would never be so again
-    }
+  // Draws one after the other. Each has a task of its own, before which `ready` is called with its name: the browser shows what is there
+  // meanwhile. Bokeh asks a plot for the class of its view when it comes to it, and waits until the view is made.
+  // The small multiples, which few look at, come last, and wait for `drawRest`.
+  draw(ready) {
+    const plots = this.doc.roots(), rest = plots.filter(({ y_range }) => y_range === this.multiples);
+    return new Promise((done, failed) => {
+      for (const plot of plots) {
+        const wait = rest.includes(plot) ? () => this.wanted : () => new Promise((turn) => setTimeout(turn));
+        const View = plot.default_view;
+        const value = class extends View {
+          async lazy_initialize() {
+            await wait();
+            await super.lazy_initialize();
+          }
+        };
+        const get = () => {
+          Object.defineProperty(plot, "default_view", { value });
+          if (plot.y_range === this.multiples) done(rest.splice(0).forEach(({ name }) => ready(name)));
+          else ready(plot.name);
+          return value;
+        };
+        Object.defineProperty(plot, "default_view", { get, configurable: true });
+      }
+      window.Bokeh.embed.add_document_standalone(this.doc, document.body, this.places).catch(failed);
+    });
   }
 }
 
@@ -74,3 +89,7 @@ async function plotsJson() {
 }
 
 const copied = (data) => new Map((data instanceof Map ? [...data] : Object.entries(data)).map(([name, values]) => [name, values.slice()]));
+
+// Made while the server answers with the page's own document, for which Bokeh asks once the page is loaded.
+const asked = new Promise((done) => addEventListener("load", () => setTimeout(done, ASKED_AFTER_MS)));
+const made = Promise.all([plotsJson(), asked]).then(([json]) => window.Bokeh.require("document/document").Document.from_json(json));

@@ -84,11 +84,11 @@ function connectionLost() {
 
 // Resolves with Bokeh's document when it is connected and drawn.
 async function connected() {
-  while (!window.Bokeh?.documents?.length) await new Promise((done) => setTimeout(done, 20));
-  const doc = window.Bokeh.documents[0];
-  doc.on_event("connection_lost", connectionLost);
-  while (!doc.get_model_by_name("state")) await new Promise((done) => setTimeout(done, 20));
-  return doc;
+  const live = () => window.Bokeh?.documents.find((doc) => doc.get_model_by_name("state"));
+  while (!live()) await new Promise((done) => setTimeout(done, 20));
+  tower.live = live();
+  tower.live.on_event("connection_lost", connectionLost);
+  return tower.live;
 }
 
 // Bokeh tells of each connection and each chart without data; errors alone are worth a line.

@@ -52,7 +52,9 @@ def wait_ready(page: Page) -> None:
 
 def wait_loaded(page: Page) -> None:
     """Wait until what was picked is there and painted."""
-    wait_for(page, "document.documentElement.dataset.loading !== 'yes' && Bokeh.documents.every((each) => each.is_idle)")
+    drawn = "each.roots().every((plot) => Bokeh.index.find_one(plot)?.has_finished() ?? true)"  # small multiples wait until they are wanted
+    idle = f"Bokeh.documents.every((each) => each.is_idle || (each === tower.plots && {drawn}))"
+    wait_for(page, f"document.documentElement.dataset.loading !== 'yes' && {idle}")
 
 
 def wait_for(page: Page, condition: str, arg: object = None) -> None:
@@ -72,7 +74,7 @@ def barriers(page: Page) -> list[str]:
 
 
 DRAWN = """(name) => {
-    const [live, plots] = Bokeh.documents;
+    const { live, plots } = tower;
     const charts = JSON.parse(document.getElementById("charts").textContent).filter(({ sources }) => sources[0] === name);
     const drawn = [];
     for (const chart of charts) {
@@ -98,7 +100,7 @@ def is_drawn(page: Page, source: str) -> bool:
 def column(page: Page, source: str, name: str) -> list[float | None]:
     """Return a column of a chart's source as the browser has it; None for what is missing."""
     script = """([source, name]) => {
-        const data = Bokeh.documents[0].get_model_by_name(source).data;
+        const data = tower.live.get_model_by_name(source).data;
         const values = (data instanceof Map ? data.get(name) : data[name]) ?? [];
         return Array.from(values, (value) => (Number.isFinite(value) ? value : null));
     }"""
@@ -115,7 +117,7 @@ IN_PAGE = """async ([name, code, given]) => {
 
 def drawn(page: Page, chart: str, name: str) -> list[float]:
     """Return a column of what a chart draws, without what is missing."""
-    script = """([chart, name]) => Bokeh.documents[1].get_model_by_name(`${chart}-drawn`).data[name]
+    script = """([chart, name]) => tower.plots.get_model_by_name(`${chart}-drawn`).data[name]
         .map((each) => (isFinite(each) ? each : null))"""
     values: list[float | None] = page.evaluate(script, [chart, name])
     return [value for value in values if value is not None]

@@ -30,7 +30,7 @@ def known(page: Page, source: str, name: str) -> list[float]:
     return [value for value in column(page, source, name) if value is not None]
 
 
-AREAS = """() => Bokeh.documents[1].get_model_by_name("latency").renderers.map(({ glyph }) => glyph)
+AREAS = """() => tower.plots.get_model_by_name("latency").renderers.map(({ glyph }) => glyph)
     .filter(({ type }) => type === "VArea").map(({ y1, y2, fill_alpha }) => [y1.field, y2.field, fill_alpha.value ?? fill_alpha])"""
 GAP = """
     const its = { spec: { fan: true }, keys: ["p50", "p90"], bands: [] }, of = Object.assign(Object.create(module.Drawn.prototype), its);
@@ -69,7 +69,7 @@ def test_latency_is_a_fan_of_percentiles_and_throughput_shows_its_errors(visit: 
 
 def test_latencies_over_time_are_a_heatmap_whose_cells_tell_share_and_count(visit: Visit) -> None:
     page = visit().open(model="churn", range="7d")
-    names: dict[str, str] = page.evaluate("JSON.parse(Bokeh.documents[0].get_model_by_name('state').facts).names")
+    names: dict[str, str] = page.evaluate("JSON.parse(tower.live.get_model_by_name('state').facts).names")
     rows = [names[key] for key in names if re.fullmatch(r"latency_\d+", key)]
     assert rows[-3:] == ["(5,10]", "(2,5]", "(1,2]"]
     counts = [column(page, "hour", f"latency_{place}") for place in range(len(rows))]
@@ -83,7 +83,7 @@ def test_latencies_over_time_are_a_heatmap_whose_cells_tell_share_and_count(visi
     assert heat is not None
     assert (heat["x"], heat["width"]) == (fan["x"], fan["width"])
     assert heat["y"] > fan["y"] + fan["height"]
-    texts = page.evaluate("Bokeh.documents[1].get_model_by_name('latencies').left[0].formatter.args.texts ?? null")
+    texts = page.evaluate("tower.plots.get_model_by_name('latencies').left[0].formatter.args.texts ?? null")
     assert texts[-3:] == ["5\u202fms", "2\u202fms", "1\u202fms"]
     colors = page.evaluate(IN_PAGE, ["heat.js", "return module.shades('latencies', [0, 0.004, 0.3, NaN])", None])
     assert len(set(colors)) == 4
@@ -110,7 +110,7 @@ def test_the_rows_of_the_heatmap_are_all_intervals_between_the_slowest_and_the_f
 
 
 SCALES = """() => [...document.querySelectorAll(".multiples .chart:not([hidden])")].map((card) => {
-    const plot = Bokeh.documents[1].get_model_by_name(card.id.slice(5));
+    const plot = tower.plots.get_model_by_name(card.id.slice(5));
     return [plot.y_range.id, plot.y_range.start, plot.y_range.end];
 })"""
 
@@ -128,7 +128,7 @@ def test_what_is_compared_can_be_small_charts_on_one_scale_which_the_address_res
     wait_ready(restored)
     for each in (page, restored):
         wait_for(each, "document.querySelectorAll('.multiples .chart:not([hidden]) .empty[hidden]').length === 6")
-        wait_for(each, "Bokeh.documents[1].get_model_by_name('multiple_7') && Bokeh.documents[1].is_idle")
+        wait_for(each, "tower.plots.get_model_by_name('multiple_7') && tower.plots.is_idle")
         # All six: one chart has room for four.
         titles = each.locator(".multiples .chart:visible .chart-title").all_inner_texts()
         assert sorted(titles) == [f"v{number}" for number in range(6)]

@@ -109,7 +109,7 @@ def test_picking_another_choice_moves_nothing_while_it_is_read(server: Server, t
     before = boxes(page, PARTS)
     server.hold.touch()
     page.select_option("#version", "v1")
-    wait_for(page, "JSON.parse(Bokeh.documents[0].get_model_by_name('state').facts).version === 'v1'")
+    wait_for(page, "JSON.parse(tower.live.get_model_by_name('state').facts).version === 'v1'")
     assert page.locator("#card-latency .empty").inner_text() == "Loading\u2026"
     assert moved(before, boxes(page, PARTS)) == {}
     server.hold.unlink()
@@ -135,7 +135,7 @@ def test_a_server_that_stops_is_told_and_one_that_comes_back_is_found(server: Se
         wait_for(page, f"document.querySelector('{TILE_NUMBER}')?.textContent === '200'")
         wait_ready(page)
         assert page.locator("#banner").is_hidden()
-    wait_for(detail, "Bokeh.documents[0].get_model_by_name('minute') !== null")
+    wait_for(detail, "tower.live.get_model_by_name('minute') !== null")
     assert column(detail, "minute", "p99")[-1] == 200.0
     # What a browser itself says of a server that is away is no complaint of the page.
     visitor.complaints = [each for each in visitor.complaints if "WebSocket" not in each and "ERR_CONNECTION_REFUSED" not in each]

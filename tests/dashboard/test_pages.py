@@ -69,7 +69,7 @@ TILE_SHOWS = """([model, text]) => [...document.querySelectorAll(".model-row")].
 
 
 CHART_SHOWS = """([text, value]) => {
-    const data = Bokeh.documents[0].get_model_by_name("minute").data;
+    const data = tower.live.get_model_by_name("minute").data;
     const values = data instanceof Map ? data.get("p99") : data.p99;
     return document.querySelector("#tiles [data-category=operational] .tile-number").textContent === text && values.at(-1) === value;
 }"""

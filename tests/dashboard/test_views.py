@@ -37,11 +37,11 @@ def latency(server: Server, value: float) -> None:
 
 
 AXIS = """() => {
-    const { start, end } = Bokeh.documents[1].get_model_by_name("time");
+    const { start, end } = tower.plots.get_model_by_name("time");
     return [start, end];
 }"""
 LAST = """(document) => {
-    const data = Bokeh.documents[document].get_model_by_name(["minute", "latency-drawn"][document]).data;
+    const data = [tower.live, tower.plots][document].get_model_by_name(["minute", "latency-drawn"][document]).data;
     return (data instanceof Map ? data.get("p99") : data.p99).at(-1);
 }"""
 """The newest value of the live document, 0, or of what is drawn, 1."""
@@ -196,10 +196,10 @@ def test_minutes_with_few_events_are_drawn_by_hour(visit: Visit) -> None:
 
 def test_the_limits_of_the_rules_are_lines_or_words_in_the_charts(visit: Visit) -> None:
     page = visit().open(model="churn", range="7d")
-    facts = page.evaluate("JSON.parse(Bokeh.documents[0].get_model_by_name('state').facts).limits")
+    facts = page.evaluate("JSON.parse(tower.live.get_model_by_name('state').facts).limits")
     [limits] = [each["limits"] for each in facts if each["metric"] == "latency_p99_ms"]
     assert limits["critical"] == pytest.approx(2 * limits["warning"])
-    attributes = "(name) => Bokeh.documents[1].get_model_by_name(name).attributes"
+    attributes = "(name) => tower.plots.get_model_by_name(name).attributes"
     line, *texts = (page.evaluate(attributes, f"latency-{part}") for part in ("warning", "warning-text", "critical-text"))
     assert (line["visible"], line["location"]) == (True, limits["warning"])
     told = " ".join(text["text"] for text in texts if text["visible"])
@@ -245,7 +245,7 @@ def test_keys_go_to_pages_and_a_list_tells_them_and_a_kiosk_needs_nothing_but_it
 
 
 ANNOTATED = """(text) => {
-    const { start, end } = Bokeh.documents[1].get_model_by_name("annotations").data;
+    const { start, end } = tower.plots.get_model_by_name("annotations").data;
     return [...document.querySelectorAll("#annotations .annotation-text")].some((cell) => cell.textContent === text) && end[0] - start[0];
 }"""
 """How long the newest annotation is on the charts of a page whose list shows the text."""
