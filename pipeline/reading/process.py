@@ -19,6 +19,7 @@ from threading import Thread
 from pipeline.columns import Progress, Slice, pack
 from pipeline.intake import DeadLetter, EventReader, Intake
 from pipeline.memory import prepare_memory
+from pipeline.reading.mark import WorkMark
 from pipeline.reading.pace import Pace, PaceBoard
 from pipeline.reading.partition import PartitionReader, Position, Reading
 from pipeline.reading.pipe import send
@@ -91,7 +92,7 @@ class _Gathered:
         return Read(self._progress, [pack(mine) for mine in self._slices], self.dead)
 
 
-def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
+def read_partitions(job: ReadJob, mark: WorkMark, hand_over: Callable[[Read], None]) -> None:
     """Read until all ends are reached; for ever, where there are none. Raises LogTruncated, BrokerUnavailable."""
     settings = job.settings
     for position in job.start:  # an earlier process may have died over it
@@ -107,8 +108,11 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
             batch = reader.next_batch()
             if batch is None:
                 continue
+            position = batch.topic, batch.partition
+            mark.set(position, batch.start)
             intake = events.read(batch)
-            pace.note((batch.topic, batch.partition), len(batch.values), intake.progress.newest)
+            mark.clear()
+            pace.note(position, len(batch.values), intake.progress.newest)
             found.add(intake, len(batch.values))
             is_small &= found.messages * _LARGE_SHARE < settings.batch_messages
             if found.dead or not is_small:
@@ -125,7 +129,7 @@ def read_partitions(job: ReadJob, hand_over: Callable[[Read], None]) -> None:
             time.sleep(max(until - time.monotonic(), 0))
 
 
-def serve(job: ReadJob, connection: Connection, member: int | None) -> None:
+def serve(job: ReadJob, mark: WorkMark, connection: Connection, member: int | None) -> None:
     """Be the reading process: send what is read, then None or the error, pickled; end when nobody is there to receive it."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; whoever started this process ends it
         signal.signal(number, signal.SIG_IGN)
@@ -139,7 +143,7 @@ def serve(job: ReadJob, connection: Connection, member: int | None) -> None:
     last: Exception | None = None
     with suppress(BrokenPipeError):
         try:
-            read_partitions(job, lambda read: send(connection, packed(read)))
+            read_partitions(job, mark, lambda read: send(connection, packed(read)))
         except BrokenPipeError:
             raise
         except TowerError as error:

@@ -11,22 +11,27 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from threading import Event as Flag
 
 from bytewax.inputs import DynamicSource, StatelessSourcePartition
 
+from pipeline.reading.mark import Position, WorkMark
 from pipeline.reading.pipe import Inlet
 from pipeline.reading.process import Read, ReadJob, serve
 from pipeline.spawning import start_quietly
+from schemas.errors import TowerError
 from schemas.topics import PREDICTIONS
 
 log = logging.getLogger("tower.pipeline")
-_QUIET_AWAKE = timedelta(milliseconds=5)
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+_QUIET_S = 0.005
 _PIPE_BYTES = 1 << 20
 """About one batch: the next is decoded while this one waits."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
+_TRIES = 3
+"""One that has died so often at the same events would do so for ever."""
 _END_S = 5.0
 _SILENT_S = 60.0
 """One that lives speaks five times a second, whatever Kafka does; one that is silent for so long is stopped, or stuck."""
@@ -38,7 +43,7 @@ _HELD_S = 2.0
 class ReadingProcess:
     """A process that reads, and the pipe through which it hands over.
 
-    One that dies, or no longer speaks, is started again at the offset after what has come.
+    One that dies, or no longer speaks, is started again at the offset after what has come; not for ever, where the same events end it.
     """
 
     def __init__(self, job: ReadJob, member: int | None) -> None:
@@ -46,6 +51,9 @@ class ReadingProcess:
         self._member = member
         self._next = dict(job.start)
         self._newest = job.newest
+        self._mark = WorkMark(job.start)
+        self._died_at: tuple[Position, int] | None = None
+        self._deaths = 0
         self._pause_s = _FIRST_PAUSE_S
         self._start_at_s = self._silent_s = 0.0
         self._looked_s = time.monotonic()
@@ -54,7 +62,7 @@ class ReadingProcess:
         self._start()
 
     def read(self) -> Read | None:
-        """Return what has come next, without waiting for it. Raises the error that reading has ended with."""
+        """Return what has come next, without waiting for it. Raises the error that reading has ended with, or keeps ending with."""
         if self._start_at_s and time.monotonic() >= self._start_at_s:
             self._start()
         if self.done or self._start_at_s:
@@ -95,7 +103,7 @@ class ReadingProcess:
             with suppress(OSError):  # a limit of the system for all pipes of a user: a small one does, too
                 fcntl.fcntl(theirs.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         job = replace(self._job, start=dict(self._next), newest=self._newest)
-        self._process = spawn.Process(target=serve, args=(job, theirs, self._member), name="tower-reading", daemon=True)
+        self._process = spawn.Process(target=serve, args=(job, self._mark, theirs, self._member), name="tower-reading", daemon=True)
         start_quietly([self._process])
         theirs.close()
         self._inlet = Inlet(ours)
@@ -126,9 +134,23 @@ class ReadingProcess:
             self._process.join(_END_S)
         self._inlet.close()
         self._hold_up_nobody()
+        self._give_up_at_the_same_events()
         log.warning("the reading process ended (%s); starting it again in %.1f s", self._process.exitcode, self._pause_s)
         self._start_at_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+
+    def _give_up_at_the_same_events(self) -> None:
+        at = self._mark.get()
+        self._mark.clear()
+        self._deaths = self._deaths + 1 if at is not None and at == self._died_at else 1
+        self._died_at = at
+        if at is not None and self._deaths >= _TRIES:
+            (topic, partition), offset = at
+            raise TowerError(
+                f"the reading process ended {self._deaths} times ({self._process.exitcode}) at the events of {topic}/{partition} from "
+                f"offset {offset} on",
+                "see whether memory is short; if it is not, no event may do that: please report those events",
+            )
 
 
 class ReadingPart(StatelessSourcePartition[Read]):
@@ -148,27 +170,28 @@ class ReadingPart(StatelessSourcePartition[Read]):
         self._stopping = stopping
         self._failed = failed
         self._may_end = may_end
-        self._is_busy = False
 
     def next_batch(self) -> list[Read]:
         """Return what has come; raises StopIteration when told to stop, or when all has been read and the run may end."""
         if self._stopping.is_set() or (self._process.done and self._may_end()):
             raise StopIteration
-        if not self._may_send(self._sent):
-            self._is_busy = False
-            return []
         try:
-            read = self._process.read()
+            read = self._process.read() if self._may_send(self._sent) else None
         except Exception as error:
             self._failed(error)
             raise
-        self._is_busy = read is not None
-        self._sent += self._is_busy
-        return [read] if read is not None else []
+        if read is None:
+            time.sleep(_QUIET_S)
+            return []
+        self._sent += 1
+        return [read]
 
     def next_awake(self) -> datetime | None:
-        """Return when to ask again: at once while there is data."""
-        return None if self._is_busy else datetime.now(UTC) + _QUIET_AWAKE
+        """Say that it is time, whatever the clock says: Bytewax would wait for a time to come as much longer as the clock is set back.
+
+        So `next_batch` itself waits a moment when there is nothing.
+        """
+        return _LONG_AGO
 
     def close(self) -> None:
         """End the process."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from multiprocessing import Pipe
 from threading import Event as Flag
 
@@ -23,10 +24,11 @@ from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource, ReadingPart
 from pipeline.settings import PipelineSettings
 from pipeline.watermark import BEGINNING
-from schemas.errors import LogTruncated
+from schemas.errors import LogTruncated, TowerError
 from schemas.kafka import KafkaSettings, producer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import encoded, outcome, prediction
+from tests.pipeline.poisoned import POISON, serve_poisoned
 from tests.pipeline.running import now_ms
 from tests.waiting import slowness
 
@@ -150,6 +152,28 @@ def test_one_that_is_killed_or_held_is_started_again_and_nothing_is_missed_or_re
     assert [found.start for found in progress] == [0, *(found.end for found in progress[:-1])]
     assert (part.rows(), part.failures) == (420, [])
     assert "the reading process ended (-9); starting it again" in caplog.text
+
+
+def test_one_that_dies_again_and_again_at_the_same_events_ends_with_their_place(
+    topics: Topics, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka = topics(2)
+    monkeypatch.setattr("pipeline.reading.source.serve", serve_poisoned)
+    with closing(Part(job_of(kafka, 2))) as part:
+        send(kafka, PREDICTIONS, 1, predictions(10))
+        part.until(lambda: part.rows() == 10)
+        send(kafka, PREDICTIONS, 1, [POISON])
+        with pytest.raises(TowerError, match=r"ended 3 times \(-9\) at the events of predictions/1 from offset 10 on"):
+            part.until(lambda: False)  # meanwhile the other partitions tell that they are there
+    assert caplog.text.count("starting it again") == 2
+
+
+def test_no_clock_makes_it_wait(part: Part) -> None:
+    began = time.monotonic()
+    for _ in range(20):
+        assert part.part.next_awake() == datetime(1970, 1, 1, tzinfo=UTC)  # past, whatever the clock is set to
+        part.part.next_batch()
+    assert time.monotonic() - began >= 0.05  # and yet it does not spin
 
 
 def test_what_the_shards_have_no_room_for_is_not_taken(one: KafkaSettings) -> None:
