@@ -180,7 +180,7 @@ def serve(
                 (ROUTE, AnnotationsHandler, {"store": dashboard.annotations, "access": doors}),
                 (f"{ROUTE}/([^/]+)", AnnotationHandler, {"store": dashboard.annotations, "access": doors}),
                 *login_routes(doors, login_page, lambda: end_connections(server._tornado, doors)),
-                ("/query", QueryHandler, {"queries": dashboard.queries, "access": doors}),
+                ("/query", QueryHandler, {"queries": dashboard.queries, "access": doors, "limit_s": settings.query_time_limit_ms / 1000}),
             ],
             use_index=False,
             sign_sessions=True,

@@ -14,24 +14,14 @@ from dashboard import states
 from dashboard.beside import beside
 from dashboard.change import ROLLING_METRICS, change
 from dashboard.format import number, style_of
+from dashboard.names import NAMES
 from dashboard.series import NO_POINTS, Points
 from dashboard.states import Finding, Series, State
 from dashboard.store import Store
 from schemas.metrics import WINDOW_LENGTH_MS, Category
 
 SPARK_POINTS = 60
-_LABELS: dict[str, str] = {
-    "f1_score": "F1",
-    "f1_score_rolling_7d": "F1, rolling 7 days",
-    "rmse": "RMSE",
-    "latency_p99_ms": "Latency p99",
-    "error_rate": "Error rate",
-    "throughput_per_s": "Throughput",
-    "input_null_percentage": "Null inputs",
-    "conversion_rate": "Conversion rate",
-    "conversion_rate_uplift": "Uplift, 7 days",
-    "revenue": "Revenue, this hour",
-}
+_LABELS: dict[str, str] = {**NAMES, "conversion_rate_uplift": "Uplift, 7 days", "revenue": "Revenue, this hour"}
 _NOTHING: dict[Category, str] = {
     Category.PERFORMANCE: "No labels yet",
     Category.OPERATIONAL: "No predictions yet",

@@ -1,10 +1,15 @@
 // One chart: colours from the style sheet, the legend with values at the cursor (or the newest), and the empty state.
 import { Drawn } from "./drawn.js";
+import { isKiosk } from "./kiosk.js";
 import { Limits } from "./limits.js";
 import { text } from "./numbers.js";
 import { element, find, setText } from "./shell.js";
 import { full, zoneName } from "./time.js";
 
+// Of axes: the size of their text, the room for it at the left and below, and of a heatmap that for names and a row (px). A screen on the
+// wall is read from three metres.
+const DESK = { text: 12, left: 62, below: 26, names: 160, row: 22, limit: 11 }, WALL = { text: 20, left: 96, below: 38, names: 250, row: 28, limit: 17 };
+export const sizes = () => (isKiosk() ? WALL : DESK);
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Chart {
@@ -134,16 +139,17 @@ export class Chart {
   }
 
   paint() {
-    const axis = css("--muted"), grid = css("--grid"), ground = css("--card");
-    this.figure.setv({ background_fill_color: ground, border_fill_color: ground }, { sync: false });
+    const axis = css("--muted"), grid = css("--grid"), ground = css("--card"), size = this.spec.heat ? DESK : sizes();
+    const borders = { min_border_left: this.spec.heat ? size.names : size.left, min_border_bottom: size.below };
+    this.figure.setv({ background_fill_color: ground, border_fill_color: ground, ...borders }, { sync: false });
     for (const each of [...this.figure.below, ...this.figure.left]) {
-      each.setv({ axis_line_color: grid, major_tick_line_color: grid, major_label_text_color: axis }, { sync: false });
+      each.setv({ axis_line_color: grid, major_tick_line_color: grid, major_label_text_color: axis, major_label_text_font_size: `${size.text}px` }, { sync: false });
     }
     for (const each of this.figure.center) {
       if (each.type === "Grid") each.setv({ grid_line_color: each.dimension === 1 ? grid : null }, { sync: false });
       if (each.type === "Span") each.setv({ line_color: axis }, { sync: false });
     }
-    this.limits?.paint();
+    this.limits?.paint(size.limit);
     for (const renderer of this.figure.renderers) {
       const slot = renderer.tags?.[0];
       if (slot === undefined || slot === "annotation" || renderer.tags.includes("heat")) continue;

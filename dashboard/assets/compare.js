@@ -13,6 +13,7 @@ const VERDICTS = { together: "Beyond noise", alone: "Perhaps", within: "Within n
 const TIMES = ["start", "end", "start_b", "end_b"], INPUTS = ["from-a", "to-a", "from-b", "to-b"];
 const NAMES = ["model", "by", "a", "b", "version", "segment", "range"], DEFAULTS = { by: "version", version: "*", segment: "*", range: "7d", a: "", b: "", model: "" };
 const MOST = 40;
+const METRICS = Object.fromEntries(JSON.parse(find("metrics").textContent).map((each) => [each.name, each]));
 const address = new URLSearchParams(location.search);
 const choice = Object.fromEntries(NAMES.map((name) => [name, address.get(name) ?? DEFAULTS[name]]));
 for (const name of TIMES) choice[name] = Date.parse(address.get(name) ?? "") || 0;
@@ -113,7 +114,9 @@ function track(line) {
   return cell;
 }
 
-const nameOf = (line) => (line.dimension ? `${line.metric}, ${line.dimension}` : line.metric);
+const nameOf = (line) => [METRICS[line.metric].label, part(line)].filter(Boolean).join(", ");
+// What it is a part of, as "feature age".
+const part = ({ dimension }) => dimension.replace("=", " ");
 const relative = (line) => {
   const share = line.a?.value > 0 && !["percent", "points", "percentage", "score"].includes(line.style) ? line.difference / line.a.value : null;
   return share === null ? "" : ` (${share < 0 ? "\u2212" : "+"}${(Math.abs(share) * 100).toLocaleString("en-US", { maximumFractionDigits: Math.abs(share) < 0.1 ? 1 : 0 })}\u202f%)`;
@@ -130,13 +133,13 @@ function overTime(line) {
 }
 
 function row(line) {
-  const made = element("tr"), name = element("th"), link = element("a", "", line.metric), verdict = element("td", "verdict", VERDICTS[line.verdict]);
+  const made = element("tr"), name = element("th"), link = element("a", "", METRICS[line.metric].label), verdict = element("td", "verdict", VERDICTS[line.verdict]);
   made.dataset.verdict = line.verdict;
   link.href = overTime(line);
   name.append(link);
   name.scope = "row";
-  if (line.dimension) name.append(element("span", "side-n", line.dimension));
-  link.title = `${nameOf(line)} over time`;
+  if (line.dimension) name.append(element("span", "side-n", part(line)));
+  link.title = `${line.metric} over time: ${METRICS[line.metric].meaning}`;
   if (line.change) verdict.append(element("span", `change ${line.change}`, `B ${line.change}`));
   made.append(name, valueCell(line.a, line.style), valueCell(line.b, line.style), element("td", "number", told(line)), track(line), verdict);
   return made;
@@ -151,7 +154,7 @@ function notes({ left_out, shared, lines, empty }) {
   const found = [];
   const looked = lines.filter((line) => line.low !== null).length, alone = lines.filter((line) => line.verdict === "alone").length;
   if (looked) found.push(`${looked} differences have an interval.${alone ? ` ${alone} more ${alone === 1 ? "is" : "are"} beyond noise by ${alone === 1 ? "itself" : "themselves"}, which may be chance among so many.` : ""}`);
-  if (left_out.length) found.push(`Not known for a range of several windows: ${left_out.join(", ")}. Choose a whole hour, a whole day or 7 days.`);
+  if (left_out.length) found.push(`Not known for a range of several windows: ${left_out.map((name) => METRICS[name]?.label ?? name).join(", ")}. Choose a whole hour, a whole day or 7 days.`);
   if (shared) found.push("The sides share predictions, so that the intervals are wider than need be.");
   if (empty.some(Boolean) && !empty.every(Boolean)) found.push(`Nothing has been seen of ${empty[0] ? "A" : "B"}.`);
   return found.join(" ");

@@ -8,6 +8,7 @@ import { categoryName } from "./tile.js";
 import { element, find, setFreshness, setText, start } from "./shell.js";
 import { layouts, sqlOf } from "./sqlbuilder.js";
 import { examples } from "./sqlexamples.js";
+import { noteRun, wasRun } from "./sqlrun.js";
 import { onZone } from "./time.js";
 
 const metrics = JSON.parse(find("metrics").textContent), limits = JSON.parse(find("query").textContent);
@@ -37,11 +38,12 @@ function fillPickers() {
 
 function fillMetrics() {
   const groups = new Map();
-  for (const { name, category, meaning } of metrics) {
+  for (const { name, label, category, meaning } of metrics) {
     if (!groups.has(category)) groups.set(category, element("optgroup"));
     groups.get(category).label = categoryName(category);
-    const option = element("option", "", name);
-    option.title = meaning;
+    const option = element("option", "", label);
+    option.value = name;
+    option.title = `${name}: ${meaning}`;
     groups.get(category).append(option);
   }
   find("metric").replaceChildren(...groups.values());
@@ -170,6 +172,7 @@ start((doc) => {
     fillPickers();
   };
   fillMetrics();
+  for (const name of ["metric", "window"]) if (![...find(name).options].some(({ value }) => value === choice[name])) choice[name] = DEFAULTS[name];
   showFreshness();
   told();
   if (!choice.model && !address.has("model") && facts.models.length) choice.model = facts.models[0];
@@ -190,6 +193,7 @@ start((doc) => {
   }
   function again() {
     fill();
+    if (written !== null) noteRun(written);
     run(find("sql").value);
   }
   for (const name of Object.keys(DEFAULTS)) {
@@ -222,10 +226,10 @@ start((doc) => {
   state.connect(state.properties.facts.change, showFreshness);
   state.connect(state.properties.lasting.change, told);
   onZone(draw);
-  if (written === null || limits.atOnce) again();
+  if (written === null || wasRun(written)) again();
   else {
     fill();
-    setText(find("sql-note"), "This came with a link from another site: read it before you run it.");
+    setText(find("sql-note"), "This came with a link: read it before you run it.");
     say("Not run yet", "waiting");
   }
 });

@@ -92,6 +92,9 @@ function show({ report, dashboard }) {
   table("letters", report.letters.last.map((each) => [moment(each.received_at), `${each.topic}/${each.partition} at ${each.offset}`, each.reason, count(each.size), each.shown]));
 }
 
+// What the server knew when it made the page, so that nothing jumps when the live connection is there.
+show(JSON.parse(find("facts").textContent));
+
 start((doc) => {
   const state = doc.get_model_by_name("state");
   const draw = () => {

@@ -1,13 +1,16 @@
-// A screen on the wall: `&kiosk` in the address, or K. The header is reduced, the text larger (tower.css), the screen stays awake, and
+// A screen on the wall: `&kiosk` in the address, or K. The header is reduced, the text larger (kiosk.css), the screen stays awake, and
 // the page loads itself anew now and then, as it does when the server was away.
 import { find } from "./dom.js";
 import { onKey } from "./keys.js";
 
 const RELOAD_MS = 6 * 3_600_000, RETRY_MS = 60_000;
 const root = document.documentElement;
+const listeners = new Set();
 let lock = null;
 
 export const isKiosk = () => root.dataset.kiosk === "yes";
+
+export const onKiosk = (listener) => listeners.add(listener);
 
 // What the address of every page says beside its own: the mode, and the theme where one was picked.
 export function kept() {
@@ -42,6 +45,7 @@ function toggle() {
   find("settings").hidePopover?.();
   if (isKiosk()) stayAwake();
   else lock?.release();
+  listeners.forEach((listener) => listener());
   window.dispatchEvent(new Event("resize"));
 }
 

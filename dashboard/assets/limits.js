@@ -27,15 +27,16 @@ export class Limits {
     }
     // What is not drawn is told by the line that is, or else at the edge beyond which it lies.
     if (away.length && drawn.length) set(drawn[0].label, { text: [drawn[0].label.text, ...away].join(", ") });
-    else if (away.length) set(told[0].label, { visible: true, x: start, y: limits.above ? this.figure.height - 50 : 0, y_units: "screen", text: away.join(", ") });
+    else if (away.length) set(told[0].label, { visible: true, x: start, y: limits.above ? this.figure.height - this.figure.min_border_bottom - 24 : 0, y_units: "screen", text: away.join(", ") });
     const ends = drawn.flatMap(() => [start, end]), values = drawn.flatMap(({ value }) => [value, value + (value > most ? 0.1 * (value - least) : 0)]);  // with room for its label
     if (String([ends, values]) !== String([this.reach.data.t, this.reach.data.y])) this.reach.data = { t: ends, y: values };
   }
 
-  paint() {
+  // `size` of its text (px).
+  paint(size) {
     for (const { level, line, label } of this.levels) {
       line.setv({ line_color: css(`--${level}`) }, { sync: false });
-      label.setv({ text_color: css(`--${level}`), background_fill_color: css("--card") }, { sync: false });
+      label.setv({ text_color: css(`--${level}`), background_fill_color: css("--card"), text_font_size: `${size}px` }, { sync: false });
     }
   }
 }

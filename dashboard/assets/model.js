@@ -2,7 +2,7 @@
 import { Annotations } from "./annotations.js";
 import { Breakdown } from "./breakdown.js";
 import { Chart } from "./chart.js";
-import { replaceAddress } from "./kiosk.js";
+import { onKiosk, replaceAddress } from "./kiosk.js";
 import { FeatureHeat } from "./featureheat.js";
 import { shades } from "./heat.js";
 import { LatencyHeat } from "./latencyheat.js";
@@ -99,13 +99,15 @@ start(async (doc) => {
       }
       tiles.get(tile.category).update(tile);
     }
-    find("unknown").hidden = facts.loading || facts.known;
+    find("tiles").hidden = !facts.loading && !facts.tiles.length;
+    find("unknown").hidden = !find("tiles").hidden;
     follow();
     for (const chart of charts) chart.facts(facts);
     if (plots) overlay.align(facts, charts, plots);
     for (const breakdown of breakdowns) breakdown.show(facts[breakdown.name], facts.loading);
     find("no-business").hidden = !["conversion", "uplift", "revenue"].every((name) => facts.hidden.includes(name));
-    setText(find("scope-note"), facts.version === "*" && facts.segment === "*" ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
+    const whole = facts.version === "*" && facts.segment === "*", seen = facts.loading || facts.known || !facts.tiles.length;
+    setText(find("scope-note"), !seen ? "Nothing has been seen of this version and segment in the last seven days." : whole ? "" : "The tiles above are for all versions and segments; the charts below for what is picked.");
   };
   tower.hover = (name, x) => {
     charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
@@ -113,6 +115,7 @@ start(async (doc) => {
   };
   state.connect(state.properties.facts.change, show);
   onZone(() => charts.forEach((chart) => chart.redrawAxis()));
+  onKiosk(() => charts.forEach((chart) => chart.paint()));
   onTheme(() => (charts.forEach((chart) => chart.paint()), annotations.draw()));
   show();
   plots = await Plots.load(doc);

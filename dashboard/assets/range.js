@@ -5,6 +5,7 @@ import { find } from "./shell.js";
 import { onZone, span, toInput, fromInput } from "./time.js";
 
 const HOUR = 3_600_000, DAY = 24 * HOUR, LEAST = 60_000;
+// Of these a page has those that its picker names.
 const SPANS = { "3h": 3 * HOUR, "12h": 12 * HOUR, "24h": DAY, "3d": 3 * DAY, "7d": 7 * DAY, "30d": 30 * DAY, "1y": 366 * DAY };
 const NAMES = { "3h": "3 hours", "12h": "12 hours", "24h": "24 hours", "3d": "3 days", "7d": "7 days", "30d": "30 days", "1y": "1 year" };
 
@@ -19,7 +20,7 @@ export class TimeRange {
     const address = new URLSearchParams(location.search);
     const from = read(address.get("from")), to = read(address.get("to"));
     this.fixed = from !== null && to !== null && to - from >= LEAST ? { start: from, end: to } : null;
-    this.preset = address.get("range") in SPANS ? address.get("range") : "24h";
+    this.preset = [...find("range").options].some(({ value }) => value in SPANS && value === address.get("range")) ? address.get("range") : "24h";
     this.pausedAt = read(address.get("paused"));
     find("range").addEventListener("change", (event) => (event.target.value === "custom" ? this.fix(this.at()) : this.pick(event.target.value)));
     find("pause")?.addEventListener("click", () => this.pause());

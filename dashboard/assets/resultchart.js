@@ -1,10 +1,11 @@
 // A result with a time and a number as lines: one for each combination of its texts, or for each of its numbers.
+import { isKiosk, onKiosk } from "./kiosk.js";
 import { text, tick } from "./numbers.js";
 import { clipped, isNumber, isTime } from "./rowgrid.js";
 import { element, setText, svg } from "./shell.js";
 import { full, tickText, ticks, zoneName } from "./time.js";
 
-const MOST = 8, BANDS = 2, HEIGHT = 260, LEFT = 64, RIGHT = 30, TOP = 10, BOTTOM = 26;
+const MOST = 8, BANDS = 2, HEIGHT = 260, RIGHT = 30, TOP = 10, BOTTOM = 26;
 const SILENT = new Set(["n", "low", "high", "revision"]);
 const NOT_A_NAME = new Set(["status", "window_start", "window_end", "updated_at"]);
 
@@ -41,6 +42,7 @@ export class ResultChart {
   constructor(root, legend, when, note) {
     [this.root, this.legend, this.when, this.note] = [root, legend, when, note];
     new ResizeObserver(() => this.draw()).observe(root);
+    onKiosk(() => this.draw());
     root.addEventListener("pointermove", (event) => this.hover(event.clientX - root.getBoundingClientRect().left));
     root.addEventListener("pointerleave", () => this.hover(null));
   }
@@ -61,21 +63,21 @@ export class ResultChart {
 
   draw() {
     if (!this.chart || !this.root.clientWidth) return;
-    const { lines, style } = this.chart, width = this.root.clientWidth;
+    const { lines, style } = this.chart, width = this.root.clientWidth, left = isKiosk() ? 88 : 64;
     const points = lines.flatMap((line) => line.points);
     const start = points.reduce((least, [at]) => Math.min(least, at), Infinity), end = points.reduce((most, [at]) => Math.max(most, at), -Infinity);
     const marks = steps(...extent(points));
     const [bottom, top] = [marks[0], marks.at(-1)];
-    this.x = (at) => LEFT + ((at - start) / (end - start || 1)) * (width - LEFT - RIGHT);
+    this.x = (at) => left + ((at - start) / (end - start || 1)) * (width - left - RIGHT);
     const y = (value) => TOP + ((top - value) / (top - bottom || 1)) * (HEIGHT - TOP - BOTTOM);
     const made = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, "aria-hidden": "true" });
     for (const mark of marks) {
-      const label = svg("text", { x: LEFT - 8, y: y(mark) + 4, class: "tick-y" });
+      const label = svg("text", { x: left - 8, y: y(mark) + 4, class: "tick-y" });
       label.textContent = tick(mark, style);
-      made.append(svg("line", { x1: LEFT, x2: width - RIGHT, y1: y(mark), y2: y(mark), class: "grid-line" }), label);
+      made.append(svg("line", { x1: left, x2: width - RIGHT, y1: y(mark), y2: y(mark), class: "grid-line" }), label);
     }
     const clip = svg("clipPath", { id: "inside" });
-    clip.append(svg("rect", { x: LEFT, y: TOP - 2, width: Math.max(0, width - LEFT - RIGHT + 4), height: HEIGHT - TOP - BOTTOM + 4 }));
+    clip.append(svg("rect", { x: left, y: TOP - 2, width: Math.max(0, width - left - RIGHT + 4), height: HEIGHT - TOP - BOTTOM + 4 }));
     made.append(clip);
     const times = ticks({ start, end });
     times.forEach((at, index) => {
@@ -87,12 +89,9 @@ export class ResultChart {
     lines.forEach((line, index) => {
       const kept = thin(line.points, this.x);
       thinned ||= kept.length < line.points.length;
-      const banded = kept.filter(([, , low, high]) => low !== null && high !== null);
-      if (lines.length <= BANDS && banded.length > 1) {
-        const edge = [...banded.map(([at, , low]) => [at, low]), ...banded.reverse().map(([at, , , high]) => [at, high])];
-        made.append(svg("polygon", { points: edge.map(([at, value]) => `${this.x(at).toFixed(1)},${y(value).toFixed(1)}`).join(" "), class: `band-${index}`, "clip-path": "url(#inside)" }));
-      }
-      made.append(svg("path", { d: path(kept, this.x, y), class: `line-${index}` }));
+      const together = stretches(kept);
+      if (lines.length <= BANDS) made.append(svg("path", { d: together.map((each) => band(each, this.x, y)).join(""), class: `band-${index}`, "clip-path": "url(#inside)" }));
+      made.append(svg("path", { d: together.map((each) => `M${each.map(([at, value]) => place(this.x(at), y(value))).join("L")}`).join(""), class: `line-${index}` }));
       for (const [at, value, , , open] of kept) if (open) made.append(svg("circle", { cx: this.x(at).toFixed(1), cy: y(value).toFixed(1), r: 3, class: `line-${index} open` }));
     });
     this.cursor = svg("line", { y1: TOP, y2: HEIGHT - BOTTOM, class: "cursor", visibility: "hidden" });
@@ -151,11 +150,28 @@ function thin(points, x) {
   return kept;
 }
 
-// A break where ten windows or more are without data.
-function path(points, x, y) {
+const place = (x, y) => `${x.toFixed(1)},${y.toFixed(1)}`;
+
+// The points in parts that hang together: ten windows or more without data are a break.
+function stretches(points) {
   const gaps = points.slice(1).map(([at], index) => at - points[index][0]).filter((gap) => gap > 0).sort((a, b) => a - b);
   const usual = gaps[Math.floor(gaps.length / 2)] ?? 0;
-  return points.map(([at, value], index) => `${!index || at - points[index - 1][0] > 10 * usual ? "M" : "L"}${x(at).toFixed(1)},${y(value).toFixed(1)}`).join("");
+  return split(points, ([at], [before]) => at - before > 10 * usual);
+}
+
+function split(points, apart) {
+  const parts = [];
+  points.forEach((point, index) => (index && !apart(point, points[index - 1]) ? parts.at(-1).push(point) : parts.push([point])));
+  return parts;
+}
+
+// The area of the intervals: none bridges points without, and one by itself is as wide as a line.
+export function band(points, x, y) {
+  const known = ([, , low, high]) => low !== null && high !== null;
+  const parts = split(points, (point, before) => known(point) !== known(before)).filter(([first]) => known(first));
+  const edge = (part, end) => part.map((point) => place(x(point[0]), y(point[end])));
+  const bar = ([at, , low, high]) => `M${place(x(at) - 1.5, y(low))}V${y(high).toFixed(1)}h3V${y(low).toFixed(1)}Z`;
+  return parts.map((part) => (part.length > 1 ? `M${[...edge(part, 2), ...edge(part, 3).reverse()].join("L")}Z` : bar(part[0]))).join("");
 }
 
 // Some four round numbers that the values lie between.

@@ -3,6 +3,7 @@ import { element, find, setText, svg } from "./dom.js";
 import { onKey, showOverlay } from "./keys.js";
 import { asked, kept, replaceAddress, startKiosk } from "./kiosk.js";
 import { age, tick } from "./numbers.js";
+import { forgetRuns } from "./sqlrun.js";
 import { localZone, moment, onZone, setZone, tickText, ticks, zone } from "./time.js";
 
 export { element, find, setText, svg };
@@ -37,7 +38,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const themeListeners = new Set();
 
 function applyTheme() {
-  const choice = kept().theme ?? localStorage.getItem("tower.theme") ?? "auto";
+  const choice = [kept().theme, localStorage.getItem("tower.theme")].find((each) => ["light", "dark"].includes(each)) ?? "auto";
   document.documentElement.dataset.theme = choice === "auto" ? (dark.matches ? "dark" : "light") : choice;
   find("theme").value = choice;
   themeListeners.forEach((listener) => listener());
@@ -107,6 +108,7 @@ export async function start(page) {
   });
   dark.addEventListener("change", applyTheme);
   applyTheme();
+  document.querySelector(".account")?.addEventListener("submit", forgetRuns);
   for (const link of document.querySelectorAll(".pages a")) onKey(`g ${link.textContent[0].toLowerCase()}`, `Go to ${link.textContent}`, () => link.click());
   find("shortcuts-open").addEventListener("click", () => (find("settings").hidePopover?.(), showOverlay()));
   startKiosk();

@@ -1,4 +1,6 @@
 // Times in the viewer's zone or in UTC: text, and axis ticks that fall on whole local hours and days.
+import { isKiosk } from "./kiosk.js";
+
 const QUARTER = 900_000, HOUR = 4 * QUARTER, DAY = 24 * HOUR;
 const STEPS = [HOUR / 60, HOUR / 12, HOUR / 6, HOUR / 4, HOUR / 2, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
 const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -53,7 +55,7 @@ function offsetAt(ms) {
 }
 
 // At most so many as have room on the whole width of the page, or `most`.
-export function ticks({ start, end }, most = window.innerWidth < 700 ? 4 : 8) {
+export function ticks({ start, end }, most = window.innerWidth < 700 ? 4 : isKiosk() ? 5 : 8) {
   const span = end - start;
   if (!Number.isFinite(span)) return [];  // a range without data yet has no ends, and no tick would ever lie beyond them
   const step = STEPS.find((each) => span / each <= most) ?? Math.ceil(span / most / (30 * DAY)) * 30 * DAY;

@@ -16,6 +16,7 @@ from dashboard.explore.queries import Queries, Query, QueryFailed, Rows
 from query.child import Format
 
 _CHUNK = 256 * 1024
+"""Bytes of a result; whoever does not take so many within the time limit of a statement gets no more."""
 _TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet", "page": "application/x-ndjson"}
 
 
@@ -28,10 +29,11 @@ class QueryHandler(RequestHandler):
     one line of text, with code 400.
     """
 
-    def initialize(self, queries: Queries, access: Access) -> None:
-        """Take who runs statements, and who knows the viewers."""
+    def initialize(self, queries: Queries, access: Access, limit_s: float) -> None:
+        """Take who runs statements, who knows the viewers, and how long one waits for a reader."""
         self._queries = queries
         self._access = access
+        self._limit_s = limit_s
         self._query: Query | None = None
 
     def prepare(self) -> None:
@@ -92,7 +94,11 @@ class QueryHandler(RequestHandler):
             self.set_header("Content-Length", str(rows.size))
         while chunk := rows.file.read(_CHUNK):
             self.write(chunk)
-            await self.flush()
+            try:
+                await asyncio.wait_for(self.flush(), self._limit_s)
+            except TimeoutError:
+                self.detach().close()
+                return
 
     async def _line(self, content: dict[str, object]) -> None:
         self.write(msgspec.json.encode(content) + b"\n")

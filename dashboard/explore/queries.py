@@ -146,6 +146,11 @@ class Queries:
         self.key = secrets.token_urlsafe(24)
         """Known to the pages of this server alone: an address without it was made elsewhere."""
 
+    @property
+    def open(self) -> int:
+        """Statements that run, wait, or have their rows sent."""
+        return len(self._open)
+
     def prepare(self) -> None:
         """Have a process ready: someone is about to ask, and starting takes it half a second."""
         self._threads.submit(self._make_spare)
@@ -154,7 +159,7 @@ class Queries:
         """Run a statement when its turn comes. Raises QueryFailed when that cannot be."""
         if len(sql) > MOST_SQL:
             raise QueryFailed(f"the statement has {len(sql):,} characters", f"at most {MOST_SQL:,} are taken")
-        if len(self._open) >= _MOST_OPEN:
+        if self.open >= _MOST_OPEN:
             raise QueryFailed(f"{_MOST_OPEN} queries run or wait already", "try again in a moment")
         if sum(each.asker == asker for each in self._open) >= _MOST_OF_ONE:
             raise QueryFailed(f"{_MOST_OF_ONE} of your queries run, wait or are sent already", "wait for one of them, or cancel it")

@@ -16,6 +16,7 @@ from panel.io.handlers import FunctionHandler
 from tornado.httputil import HTTPServerRequest
 
 from dashboard.access.access import Access
+from dashboard.names import metric_names
 from dashboard.pages.alerts import STATES, AlertsPage
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.explore import ExplorePage, explore_variables
@@ -48,10 +49,9 @@ class PageApplication(Application):
         self._templates = Environment(loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(("html",)))
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
-        """Return what the session's signed token says of the request: who it is from, whether it was another site's link, and the nonce."""
+        """Return what the session's signed token says of the request: who it is from, and the nonce."""
         user = self._access.user_of(request)
         told: dict[str, Any] = {"user": user.name, "operator": user.operator} if user else {}
-        told["elsewhere"] = request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
         return {**super().process_request(request), **told, "nonce": nonce_of(request)}
 
     def _fill(self, doc: Document) -> None:
@@ -60,25 +60,23 @@ class PageApplication(Application):
         # Told by the page itself, in its own words.
         doc.config.update(reconnect_session=False, notify_connection_status=False, notifications=None)
         page = _argument(doc.session_context, "page")
-        told: Mapping[str, Any] = getattr(doc.session_context, "token_payload")  # noqa: B009 - Bokeh's types lack it
         if page == "explore":
             ExplorePage(doc, self._services, scope.model if scope else None)
-            self._dress(doc, "explore", explore_variables(self._services, elsewhere=told["elsewhere"]))
+            self._dress(doc, "explore", explore_variables(self._services))
         elif page == "compare":
             ComparePage(doc, self._services, scope.model if scope else None)
-            self._dress(doc, "compare", {})
+            self._dress(doc, "compare", {"metrics": metric_names()})
         elif scope is None and page == "alerts":
             AlertsPage(doc, self._services)
             self._dress(doc, "alerts", {"states": STATES})
         elif scope is None and page == "health":
-            HealthPage(doc, self._services)
-            self._dress(doc, "health", {})
+            self._dress(doc, "health", {"facts": HealthPage(doc, self._services).facts})
         elif scope is None:
             FleetPage(doc, self._services)
             self._dress(doc, "fleet", {})
         else:
-            ModelPage(doc, self._services, scope, _argument(doc.session_context, "feature") or "")
-            self._dress(doc, "model", {**_model_variables(scope), "plots": self._plots})
+            model = ModelPage(doc, self._services, scope, _argument(doc.session_context, "feature") or "")
+            self._dress(doc, "model", {**_model_variables(scope), "hidden": model.hidden, "known": model.known, "plots": self._plots})
 
     def _dress(self, doc: Document, name: str, variables: Mapping[str, object]) -> None:
         doc.template = self._templates.get_template(f"{name}.html")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from bokeh.document import Document
 
-from dashboard.format import style_of
+from dashboard.names import metric_names
 from dashboard.pages.state import PageState, Services, freshness
-from schemas.metrics import METRICS, WINDOW_LENGTH_MS
+from schemas.metrics import WINDOW_LENGTH_MS
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,21 +59,16 @@ class ExplorePage:
         self.pull()
 
 
-def explore_variables(services: Services, *, elsewhere: bool) -> dict[str, object]:
-    """Return what the page's template is filled with. SQL in an address that comes from elsewhere runs when somebody has seen it."""
+def explore_variables(services: Services) -> dict[str, object]:
+    """Return what the page's template is filled with."""
     settings = services.settings
-    metrics = [
-        {"name": each.name, "category": each.category.value, "meaning": each.meaning, "style": style_of(each.name)}
-        for each in METRICS.values()
-    ]
     return {
-        "metrics": metrics,
+        "metrics": metric_names(),
         "windows": list(WINDOW_LENGTH_MS),
         "query": {
             "key": services.queries.key,
             "rows": settings.query_rows,
             "fileRows": settings.download_rows,
-            "atOnce": not elsewhere,
             "seconds": settings.query_time_limit_ms // 1000,
         },
     }

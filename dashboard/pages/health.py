@@ -29,6 +29,11 @@ class HealthPage:
         doc.title = f"Health \u00b7 {services.settings.title}"
         services.viewers.add(doc, self.pull, self.close)
 
+    @property
+    def facts(self) -> object:
+        """What the browser is told now, as JSON has it."""
+        return msgspec.json.decode(str(self._state.facts), type=object)
+
     def close(self) -> None:
         """The browser has gone; nothing is held for a health page."""
 

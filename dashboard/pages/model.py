@@ -104,6 +104,16 @@ class ModelPage:
         self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
         services.viewers.add(doc, self.pull, self.close)
 
+    @property
+    def known(self) -> bool:
+        """Whether the page has room for the model's tiles: it has some, or may yet have."""
+        return bool(self._services.board.of(self._scope.model)) or not self._services.store.is_loaded(self._scope)
+
+    @property
+    def hidden(self) -> list[str]:
+        """The charts that do not apply, so that the page has no room for them from the first on."""
+        return _hidden(self._metrics) + ([] if self._feature else ["feature"]) + self._overlay.hidden
+
     def close(self) -> None:
         """The browser has gone."""
         self._services.store.close(self._scope)
@@ -177,7 +187,7 @@ class ModelPage:
             overlay_style=self._overlay.style,
             overlay_loading=self._overlay.loading,
             overlay_known=self._overlay.known,
-            hidden=_hidden(self._metrics) + ([] if self._feature else ["feature"]) + self._overlay.hidden,
+            hidden=self.hidden,
             tiles=self._services.board.of(scope.model),
             limits=_limits(self._services.board.limits(scope.model), scope),
             scores=scores(store, scope),

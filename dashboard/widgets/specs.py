@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.format import style_of
+from dashboard.names import NAMES
 from dashboard.series import Column
 from schemas.metrics import LATENCY_INTERVALS, WINDOW_LENGTH_MS, Category
 
@@ -24,16 +25,7 @@ OVERLAY_METRICS = {
     "conversion_rate": "1h",
 }
 """What can be laid over each other, and from which window."""
-OVERLAY_LABELS = {
-    "f1_score_rolling_7d": "F1, rolling 7 days",
-    "f1_score": "F1, each hour",
-    "rmse": "RMSE, each hour",
-    "latency_p99_ms": "Latency p99, each hour",
-    "error_rate": "Error rate, each hour",
-    "throughput_per_s": "Throughput, each hour",
-    "input_null_percentage": "Null inputs, each hour",
-    "conversion_rate": "Conversion rate, each hour",
-}
+OVERLAY_LABELS = {metric: NAMES[metric] + ("" if window == "7d" else ", each hour") for metric, window in OVERLAY_METRICS.items()}
 WINDOW_OF = {MINUTE: "1m", HOUR: "1h", ROLLING_SOURCE: "7d"}
 VARIANT_SLOTS = 4
 """Variants of an experiment that charts show: control and three others."""

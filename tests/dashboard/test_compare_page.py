@@ -36,9 +36,16 @@ def rows(errors: int, hour: int) -> list[MetricRow]:
 def lake(now: int, errors: int) -> list[MetricsMessage]:
     """Two days of hours of two versions, the second of which fails more often, and their last seven days."""
     hour = now // HOUR_MS * HOUR_MS
-    found = []
-    for version, failed in (("*", 8), ("v1", 4), (IMG, errors)):
-        scope = Scope("churn", version)
+    found = [message("1h", hour - HOUR_MS, *rows(8, 0), scope=Scope("no-segments"))]
+    scopes = {
+        Scope("churn"): 8,
+        Scope("churn", "v1"): 4,
+        Scope("churn", IMG): errors,
+        Scope("churn", "*", "region=eu"): 4,
+        Scope("churn", "*", "region=us"): 40,
+        Scope("churn", "*", "plan=free"): 8,
+    }
+    for scope, failed in scopes.items():
         found += [message("1h", hour - back * HOUR_MS, *rows(failed, back), scope=scope) for back in range(1, 49)]
         found.append(message("7d", hour - 7 * DAY_MS, *rows(failed, 0), scope=scope))
         found.append(message("1m", now // MINUTE_MS * MINUTE_MS, *rows(failed, 0), scope=scope))
@@ -82,30 +89,52 @@ def test_two_versions_side_by_side_with_what_is_beyond_noise_and_names_as_text(v
     visitor = visit()
     page = visitor.open(page="compare", model="churn", a="v1", b=IMG)
     wait_compared(page)
-    a, b, difference, interval, verdict = line(page, "error_rate")
+    a, b, difference, interval, verdict = line(page, "Error rate")
     assert (a, b) == ("1.0 % 0.0 % to 2.0 % n = 400", "6.0 % 5.0 % to 7.0 % n = 400")
     # 0.01 and 0.06, both +- 0.01: the difference is 5 points +- 1.41.
     assert difference == "+5.0 pp"
     assert interval == "+3.6 pp to +6.4 pp"
     assert verdict == "Beyond noise B worse"
-    assert line(page, "latency_p99_ms")[4] == "Within noise"
-    assert line(page, "revenue")[4] == "No interval"
-    assert line(page, "conversion_rate_uplift_relative", " variant=b")[2] == "+125.0 pp"
+    assert line(page, "Latency p99")[4] == "Within noise"
+    assert line(page, "Revenue")[4] == "No interval"
+    assert line(page, "Conversion uplift, relative", " variant b")[2] == "+125.0 pp"
     assert page.locator("#beyond li").all_inner_texts() != []
     assert page.locator("#beyond-title").inner_text() == "1 difference is beyond noise"
-    assert page.locator("#data_quality tbody th").inner_text().splitlines() == ["input_null_percentage", f"feature={IMG}"]
+    assert page.locator("#data_quality tbody th").inner_text().splitlines() == ["Null inputs", f"feature {IMG}"]
     assert page.locator("main img").count() == 0
-    over_time = page.get_by_role("link", name="error_rate").get_attribute("href") or ""
+    over_time = page.get_by_role("link", name="Error rate").get_attribute("href") or ""
     assert over_time == "?page=explore&model=churn&metric=error_rate&range=7d&version=&segment=*&dimension="
     page.click("#swap")
     wait_for(page, "document.querySelector('#operational tbody tr td:nth-child(4)').textContent.startsWith('\u2212')")
-    assert line(page, "error_rate")[4] == "Beyond noise B better"
+    assert line(page, "Error rate")[4] == "Beyond noise B better"
     page.reload()
     wait_compared(page)
     assert page.locator("#a").input_value() == IMG
-    assert line(page, "error_rate")[2] == "\u22125.0 pp"
+    assert line(page, "Error rate")[2] == "\u22125.0 pp"
     write_lake(server.home, lake(int(time.time() * 1000), 44), offset=0)
     wait_for(page, "document.querySelector('#operational tbody tr td:nth-child(4)').textContent === '\u221210.0\u202fpp'")
+
+
+@pytest.mark.usefixtures("loaded")
+def test_two_segments_side_by_side(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open(page="compare", model="churn", by="segment", a="region=us")
+    wait_compared(page)
+    assert page.locator("#b").input_value() == "region=eu"  # the other one of its kind
+    a, b, difference, interval, verdict = line(page, "Error rate")
+    assert (a, b) == ("10.0 % 9.0 % to 11.0 % n = 400", "1.0 % 0.0 % to 2.0 % n = 400")
+    assert (difference, interval, verdict) == ("\u22129.0 pp", "\u221210.4 pp to \u22127.6 pp", "Beyond noise B better")
+    assert line(page, "Latency p99")[0] == "80.0 ms 70.0 ms to 95.0 ms n = 400"
+    assert "all versions, region=us, " in page.locator("#sides").inner_text()
+    page.select_option("#a", "region=eu")
+    page.select_option("#b", "plan=free")
+    wait_for(page, "document.querySelector('#operational tbody tr td:nth-child(4)').textContent.startsWith('+1.0')")
+    again = visitor.context.new_page()
+    again.goto(page.url)
+    wait_compared(again)
+    assert line(again, "Error rate")[2:] == line(page, "Error rate")[2:]
+    over_time = again.get_by_role("link", name="Error rate").get_attribute("href") or ""
+    assert "version=*&segment=&" in over_time
 
 
 @pytest.mark.usefixtures("loaded")
@@ -118,15 +147,16 @@ def test_ranges_of_several_windows_have_pooled_counts_and_no_quantiles(visit: Vi
     )
     wait_compared(page)
     connection = duckdb.connect(":memory:")
-    count = f"""SELECT sum(value)::BIGINT FROM ({metrics_view_sql(server.home)}) WHERE model_version = '*' AND "window" = '1h'
-        AND metric = 'prediction_volume' AND window_start >= ? AND window_start < ?"""
+    count = f"""SELECT sum(value)::BIGINT FROM ({metrics_view_sql(server.home)})
+        WHERE model = 'churn' AND model_version = '*' AND segment = '*' AND "window" = '1h'
+            AND metric = 'prediction_volume' AND window_start >= ? AND window_start < ?"""
     volumes = [connection.execute(count, texts[at : at + 2]).fetchall()[0][0] for at in (0, 2)]
     assert volumes == [5 * 400, 10 * 400]
-    assert [text.split()[0] for text in line(page, "prediction_volume")[:2]] == [f"{volume:,}" for volume in volumes]
-    assert line(page, "error_rate")[0].endswith("n = 2,000")
-    assert line(page, "revenue")[:2] == ["62.5 n = 20", "125 n = 40"]
-    assert line(page, "latency_p99_ms") == []
-    assert "latency_p99_ms. Choose a whole hour" in page.locator("#notes").inner_text()
+    assert [text.split()[0] for text in line(page, "Predictions")[:2]] == [f"{volume:,}" for volume in volumes]
+    assert line(page, "Error rate")[0].endswith("n = 2,000")
+    assert line(page, "Revenue")[:2] == ["62.5 n = 20", "125 n = 40"]
+    assert line(page, "Latency p99") == []
+    assert "Latency p99. Choose a whole hour" in page.locator("#notes").inner_text()
     page.select_option("#range", "7d")
     wait_compared(page)
     assert "start=" not in page.url
@@ -141,5 +171,5 @@ def test_it_has_no_barriers_fits_a_phone_and_says_when_there_is_nothing(visit: V
     for width in (PHONE_WIDTH, 320):
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-    empty = visitor.open(page="compare", model="churn", by="segment")
+    empty = visitor.open(page="compare", model="no-segments", by="segment")
     wait_for(empty, "document.getElementById('waiting').textContent === 'No segment of this model has been seen yet.'")

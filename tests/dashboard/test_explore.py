@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from collections.abc import Sequence
 from urllib.parse import urljoin
@@ -144,22 +145,47 @@ def test_sql_by_hand_is_kept_in_the_address_and_names_and_errors_are_text(visit:
     assert "sql=" in page.url
 
 
-def test_sql_of_another_sites_link_runs_when_somebody_has_seen_it(visit: Visit, server: Server) -> None:
+def test_sql_of_a_link_runs_when_somebody_has_seen_it(visit: Visit) -> None:
     visitor = visit()
-    page = visitor.open(page="explore", sql="SELECT 41 AS n")
-    wait_shown(page, "1 row in")  # an address that was typed, or kept
-    page = visitor.context.new_page()  # whose empty page is of no site
-    page.set_content("<a>elsewhere</a>")
-    page.eval_on_selector("a", "(link, address) => { link.href = address; }", server.page(page="explore", sql="SELECT 42 AS n"))
-    with page.expect_navigation():
-        page.click("a")
+    page = visitor.open(page="explore", sql="SELECT 42 AS n")
     wait_shown(page, "Not run yet")
     assert page.locator("#sql").input_value() == "SELECT 42 AS n"
-    assert "another site" in page.locator("#sql-note").inner_text()
+    assert "came with a link" in page.locator("#sql-note").inner_text()
     assert page.locator("#grid td").count() == 0
     page.click("#run")
     wait_shown(page, "1 row in")
     assert page.locator("#grid td").all_inner_texts() == ["42"]
+    wait_shown(visitor.open(page="explore", sql="SELECT 42 AS n"), "1 row in")  # an address that is kept
+    wait_shown(visitor.open(page="explore", sql="SELECT 43 AS n"), "Not run yet")
+
+
+def test_the_sql_is_copied_also_where_a_page_may_not_write_to_the_clipboard(visit: Visit) -> None:
+    visitor = visit()
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.open(page="explore", model="churn")
+    for sql in (page.locator("#sql").input_value(), "SELECT 'by hand'"):
+        page.fill("#sql", sql)
+        page.click("#copy")
+        page.locator("#copy", has_text="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == sql
+        page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject())")  # as by http
+        page.locator("#copy", has_text="Copy").wait_for()
+
+
+def test_the_band_of_a_chart_ends_where_there_is_no_interval(visit: Visit) -> None:
+    page = visit().open(page="explore", model="churn")
+    page.fill(
+        "#sql",
+        """
+        SELECT TIMESTAMPTZ '2026-01-05 00:00+00' + to_hours(range::INT) AS window_start, 5 AS value,
+            CASE WHEN range NOT IN (3, 5) THEN 4 END AS low, CASE WHEN range <> 3 THEN 6 END AS high FROM range(8)""",
+    )
+    page.click("#run")
+    wait_shown(page, "8 rows in")
+    [areas] = page.locator("#plot .band-0").all()
+    # Hours 0 to 2, hour 4 by itself, hours 6 and 7.
+    assert [len(re.findall("[MLVh]", each)) for each in (areas.get_attribute("d") or "").split("Z")[:-1]] == [6, 4, 4]
+    assert (page.locator("#plot path.line-0").get_attribute("d") or "").count("M") == 1
 
 
 def test_odd_names_and_values_hold_up_neither_the_builder_nor_the_browser(visit: Visit) -> None:
@@ -193,10 +219,11 @@ def test_queries_wait_for_others_end_when_cancelled_and_keep_nobody_waiting(visi
     visitor = visit()
     fleet = visitor.open()
     before = len(server.slow_callbacks())
-    busy = [visitor.open(ready=False, page="explore", sql=FOREVER) for _ in range(2)]
+    *busy, third = [visitor.open(page="explore", sql=sql) for sql in (FOREVER, FOREVER, "SELECT 7 AS seven")]
     for page in busy:
+        page.click("#run")
         wait_shown(page, "Running")
-    third = visitor.open(ready=False, page="explore", sql="SELECT 7 AS seven")
+    third.click("#run")
     wait_shown(third, "Waiting for 1 other query")
     fleet.reload()
     fleet.wait_for_selector("html[data-ready=yes]", state="attached")
@@ -213,6 +240,7 @@ def test_queries_wait_for_others_end_when_cancelled_and_keep_nobody_waiting(visi
 
 def test_no_other_site_can_have_a_query_run(visit: Visit, server: Server) -> None:
     page = visit().open(page="explore", sql="SELECT 1")
+    page.click("#run")
     wait_shown(page)
     address = urljoin(page.url, page.locator("#csv").get_attribute("href"))
     assert requests.get(address, timeout=60).content == b"1\n1\n"

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 
 import dashboard
 from dashboard.format import age, number, style_of
+from dashboard.names import NAMES
 from schemas.metrics import METRICS
 
 NUMBERS_JS = Path(dashboard.__file__).parent / "assets" / "numbers.js"
@@ -76,3 +77,8 @@ def test_the_browser_writes_the_same(browser: Browser) -> None:
     page.close()
     assert written[0] == [[list(number(value, style)) for style in STYLES] for value in values]
     assert written[1] == [age(value * 1000) for value in values if value < 1e12]
+
+
+def test_each_metric_has_a_name_of_its_own() -> None:
+    assert set(NAMES) == set(METRICS)
+    assert len(set(NAMES.values())) == len(NAMES)

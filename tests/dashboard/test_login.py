@@ -172,6 +172,21 @@ def test_one_signs_in_to_the_page_one_asked_for_and_out_of_all_that_are_open(vis
     assert other.locator("html[data-operator]").count() == 0
 
 
+def test_sql_of_a_link_does_not_run_because_one_signs_in(visit: Visit) -> None:
+    page = visit().open(ready=False, page="explore", sql="SELECT 42 AS n")
+    sign_in(page, "bob")
+    status = page.locator("#status")
+    status.filter(has_text="Not run yet").wait_for()
+    page.click("#run")
+    status.filter(has_text="1 row in").wait_for()
+    page.reload()
+    status.filter(has_text="1 row in").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, "bob")
+    wait_ready(page)
+    assert page.evaluate("localStorage.getItem('tower.sql')") is None
+
+
 def test_too_many_failed_logins_have_to_wait(server: Server) -> None:
     def attempt() -> requests.Response:
         return requests.post(

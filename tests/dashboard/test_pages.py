@@ -215,6 +215,25 @@ def test_a_phone_has_no_sideways_scroll(visit: Visit, query: dict[str, str]) -> 
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
+SHIFTS = """window.shifted = 0;
+new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.shifted += value))).observe({ type: "layout-shift" });"""
+"""Counts what moves after the first paint, as browsers do."""
+PAGES = [{}, {"model": "churn"}, *({"page": name} for name in ("compare", "explore", "alerts", "health"))]
+
+
+def test_nothing_jumps_when_data_arrives_and_a_phone_shows_the_way_to_each_page(visit: Visit) -> None:
+    desk, phone = visit(), visit(viewport={"width": PHONE_WIDTH, "height": 844}, is_mobile=True)
+    for visitor in (desk, phone):
+        visitor.context.add_init_script(SHIFTS)
+        for query in PAGES if visitor is desk else PAGES[:1]:
+            page = visitor.open(**query)
+            wait_for(page, "performance.getEntriesByType('paint').length > 0")
+            assert page.evaluate("shifted") < 0.05, query
+    boxes = page.locator(".pages a").evaluate_all("(links) => links.map((link) => link.getBoundingClientRect().toJSON())")
+    assert len(boxes) == 5
+    assert all(box["left"] >= 0 and box["right"] <= PHONE_WIDTH and box["bottom"] <= 844 and box["height"] >= 44 for box in boxes)
+
+
 @pytest.mark.parametrize("query", [{}, {"model": "churn"}], ids=["fleet", "model"])
 def test_light_and_dark_are_readable(visit: Visit, query: dict[str, str]) -> None:
     grounds = []

@@ -68,6 +68,9 @@ def test_the_range_is_picked_in_the_address_and_decides_how_fine_charts_are(visi
     start, end = again.evaluate(AXIS)
     assert 3 <= (end - start) / HOUR_MS <= 3.1
     assert again.locator("#range").input_value() == "3h"
+    # A range or theme that this page does not have: what is in force is picked.
+    odd = visitor.open(model="churn", range="30d", theme="blue")
+    assert (odd.locator("#range").input_value(), odd.locator("#theme").input_value()) == ("24h", "auto")
 
 
 def test_a_stretch_that_is_dragged_or_typed_stays_until_one_goes_back_to_live(visit: Visit) -> None:
