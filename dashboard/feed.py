@@ -201,5 +201,9 @@ class Feed(threading.Thread):
 
 
 def _revision(tombstone: Message) -> int:
-    """Return the revision as of which a window is withdrawn. Raises msgspec.DecodeError where the message does not tell it."""
-    return msgspec.json.decode(dict(tombstone.headers() or ()).get(REVISION) or b"", type=int)
+    """Return the revision as of which a window is withdrawn: the header, or where there is none the time, below which none begins.
+
+    Raises msgspec.DecodeError where the header has no number.
+    """
+    told = dict(tombstone.headers() or ()).get(REVISION)
+    return msgspec.json.decode(told, type=int) if told is not None else tombstone.timestamp()[1]

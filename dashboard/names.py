@@ -15,6 +15,7 @@ NAMES: dict[str, str] = {
     "latency_p95_ms": "Latency p95",
     "latency_p99_ms": "Latency p99",
     "latency_max_ms": "Latency, largest",
+    "latency_histogram": "Latency, histogram",
     "input_null_percentage": "Null inputs",
     "accuracy": "Accuracy",
     "precision": "Precision",
