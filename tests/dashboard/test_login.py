@@ -114,6 +114,8 @@ def test_the_live_connection_needs_a_login_an_origin_of_ours_and_a_signed_sessio
             return error.code
         message = await asyncio.wait_for(connection.read_message(), 20)
         connection.close()
+        while await asyncio.wait_for(connection.read_message(), 20) is not None:  # until it is closed, and its socket with it
+            pass
         return message
 
     def first_said(token: str, **headers: str) -> object:

@@ -83,6 +83,7 @@ async def taken_late(home: Path) -> tuple[str, int]:
     finally:
         lazy.close()
         server.stop()
+        await server.close_all_connections()
         queries.close()
     head, _, body = found.partition(b"\r\n\r\n")
     return head.decode(), len(body)
