@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -21,6 +22,7 @@ COUNTED = ("prediction_volume", "duplicate_predictions")
 _BATCH = 5000
 _MOST_BATCHES = 10
 _TIMEOUT_S = 10.0
+_ASK_AGAIN_S = 0.2
 _DAYS_OF_ALL = f'"{ALL}","{ALL}","{DAY}"'.encode()
 
 
@@ -53,11 +55,20 @@ class CatchUp:
         self._wanted: int | None = None
 
     def want_all_until_now(self) -> None:
-        """Note what Kafka has now: that is to be caught up with. Raises BrokerUnavailable."""
-        try:
-            self._wanted = self._ends(PREDICTIONS)
-        except KafkaException as error:
-            raise BrokerUnavailable(f"Kafka does not say how many events it has: {error.args[0].str()}", "see ./tower doctor") from error
+        """Note what Kafka has now: that is to be caught up with.
+
+        On a machine that is too busy a broker may lead no partition for a moment, so it is asked again. Raises BrokerUnavailable.
+        """
+        until = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                self._wanted = self._ends(PREDICTIONS)
+                return
+            except KafkaException as error:
+                if time.monotonic() >= until:
+                    reason = error.args[0].str()
+                    raise BrokerUnavailable(f"Kafka does not say how many events it has: {reason}", "see ./tower doctor") from error
+            time.sleep(_ASK_AGAIN_S)
 
     def reached(self) -> bool:
         """Say whether the metrics contain all that was noted. Does not wait; is to be called now and then, also before."""
