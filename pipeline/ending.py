@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from pipeline.reading.partition import Position
+from pipeline.reading.pace import Position
 from schemas.kafka import KafkaSettings, admin_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 

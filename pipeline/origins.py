@@ -11,7 +11,8 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.reading.partition import Position, lost, note_loss
+from pipeline.reading.pace import Position
+from pipeline.reading.partition import lost, note_loss
 from schemas.errors import LogTruncated
 from schemas.files import replace_file
 

@@ -17,7 +17,8 @@ from pipeline.origins import KafkaTopic, WayOn, read_origins, store_origins, way
 from pipeline.publish.acknowledged import acknowledged_file, write_acknowledged
 from pipeline.publish.publisher import publisher_folder
 from pipeline.publish.state import stored_sequences
-from pipeline.reading.partition import Assignment, Position
+from pipeline.reading.pace import Position
+from pipeline.reading.partition import Assignment
 from pipeline.shard.admissions import KEY_SET, Member, admissions_file, restore
 from pipeline.shard.state import NAMES, ShardState
 from pipeline.watermark import BEGINNING

@@ -1,11 +1,11 @@
 // Annotations of a model's page: spans on all charts with their text at the pointer, the list beneath, and for operators the form.
+import { css } from "./dom.js";
 import { onKey } from "./keys.js";
 import { element, find, setText } from "./shell.js";
 import { fromInput, onZone, span, toInput } from "./time.js";
 
 const NEAR_PX = 5, MINUTE = 60_000;
 export const KINDS = { deployment: "Deployment", incident: "Incident", note: "Note" };
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Annotations {
   // `range` tells what the charts show, `model` is the page's.

@@ -1,4 +1,5 @@
 // One chart: colours from the style sheet, the legend with values at the cursor (or the newest), and the empty state.
+import { css } from "./dom.js";
 import { Drawn } from "./drawn.js";
 import { isKiosk } from "./kiosk.js";
 import { Limits } from "./limits.js";
@@ -10,7 +11,6 @@ import { full, zoneName } from "./time.js";
 // wall is read from three metres.
 const DESK = { text: 12, left: 62, below: 26, names: 160, row: 22, limit: 11 }, WALL = { text: 20, left: 96, below: 38, names: 250, row: 28, limit: 17 };
 export const sizes = () => (isKiosk() ? WALL : DESK);
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Chart {
   // `overlay` tells what is compared, where the chart does that.

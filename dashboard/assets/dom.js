@@ -18,3 +18,6 @@ export function svg(tag, attributes) {
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;
 }
+
+// A colour or a length of the style sheet, as the theme has it.
+export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

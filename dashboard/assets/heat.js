@@ -1,10 +1,10 @@
 // A heatmap: rows of cells over time, the darker the more, with the scale of its colours and what is under the pointer as its legend.
 import { Chart } from "./chart.js";
+import { css } from "./dom.js";
 import { element, setText } from "./shell.js";
 
 const TOP = 6, BOTTOM = 26;
 const ANY = Number.MIN_VALUE;
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 // Where the colours change, and what the scale calls them. The limits of the rule for nulls, 5 and 20 %, are two of the first.
 const SCALES = {
   features: { edges: [1, 2, 5, 10, 20, 50], names: ["0", "1", "2", "5", "10", "20", "50 % and more"] },

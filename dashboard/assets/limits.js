@@ -1,9 +1,9 @@
 // The limits of the rules in a chart: a line where it is near what is shown, else a word at the edge that says where it would be.
+import { css } from "./dom.js";
 import { text } from "./numbers.js";
 
 const FARTHEST = 2.5;  // a limit that would make the axis so many times as long is not drawn
 const LEVELS = ["warning", "critical"];
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Limits {
   constructor(plots, spec) {

@@ -1,9 +1,9 @@
 // A chart as a picture for a report: with its title, what it is of, and its legend; and a chart on the whole screen.
+import { css } from "./dom.js";
 import { element, svg } from "./shell.js";
 import { full, zoneName } from "./time.js";
 
 const HEAD = 64, PAD = 16, NAMES = 152;
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const resolved = (color) => color.replace(/^var\((.*)\)$/, (all, name) => css(name));
 
 // Buttons at the right of a chart's title. `about` returns what the chart is of: model, version and segment.

@@ -39,7 +39,7 @@ from bokeh.transform import dodge, transform
 
 from dashboard.widgets.annotations import annotation_renderers, annotation_source
 from dashboard.widgets.limits import add_limits
-from dashboard.widgets.specs import CHARTS, MINUTE, MULTIPLES, OVERLAY, ChartSpec, Line
+from dashboard.widgets.specs import CHARTS, MINUTE, MULTIPLES, ChartSpec, Line
 
 _LEFT, _NAMES, _FONT = 62, 160, "system-ui, -apple-system, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif"
 _HOUR_MS = 3_600_000
@@ -54,7 +54,7 @@ def plots_json() -> bytes:
     """Return Bokeh's JSON of a document of all plots, named as their charts; each has a source of its own, still empty."""
     doc = Document()
     doc.config.update(notifications=None)
-    for plot in sorted(_Plots().made, key=lambda plot: (plot.name in MULTIPLES, plot.name == OVERLAY)):  # last what is hidden at first
+    for plot in _Plots().made:
         doc.add_root(plot)
     return msgspec.json.encode(doc.to_json(deferred=False))
 

@@ -104,14 +104,6 @@ _NO_LATENCIES = "No response times are sent for this choice."
 _NOTHING_COMPARED = "Nothing of the kind is known of any of them."
 
 CHARTS: tuple[ChartSpec, ...] = (
-    ChartSpec(
-        "overlay",
-        "Laid over each other",
-        OVERLAY,
-        tuple(_compared(place, place + 1) for place in range(OVERLAY_SLOTS)),
-        _NOTHING_COMPARED,
-        height=230,
-    ),
     ChartSpec("f1", "F1 score, rolling 7 days", ROLLING_SOURCE, (Line("f1", "f1_score_rolling_7d", "F1", 1, band=True),), _NO_LABELS),
     ChartSpec("f1_hour", "F1 score, each hour", HOUR, (Line("f1", "f1_score", "F1", 1, band=True),), _NO_LABELS, judged="f1_score"),
     ChartSpec(
@@ -253,7 +245,15 @@ CHARTS: tuple[ChartSpec, ...] = (
         floor=0,
         sums=True,
     ),
-    # The last ones: they are drawn when they are first wanted (assets/plots.js).
+    # Last what is hidden at first; the small charts are drawn when they are first wanted (assets/plots.js).
+    ChartSpec(
+        "overlay",
+        "Laid over each other",
+        OVERLAY,
+        tuple(_compared(place, place + 1) for place in range(OVERLAY_SLOTS)),
+        _NOTHING_COMPARED,
+        height=230,
+    ),
     *(ChartSpec(name, "", OVERLAY, (_compared(place, 1),), _NOTHING_COMPARED, height=130) for place, name in enumerate(MULTIPLES)),
 )
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from ctypes import c_int64
 from multiprocessing.sharedctypes import RawArray
 
-Position = tuple[str, int]
+from pipeline.reading.pace import Position
+
 _NONE = -1
 
 

@@ -13,12 +13,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from pipeline.intake import RawBatch
 from pipeline.reading.outage import OutageLog
-from pipeline.reading.pace import Pace
+from pipeline.reading.pace import Pace, Position
 from schemas.errors import BrokerUnavailable, LogTruncated
 from schemas.kafka import KafkaSettings, consumer_config
 
 log = logging.getLogger("tower.pipeline")
-Position = tuple[str, int]
 _HEARTBEAT_S = 0.2
 _SELDOM = {"fetch.min.bytes": 65_536, "fetch.wait.max.ms": 50}
 """Else the broker answers each time an event has come, thousands of times a second."""

@@ -20,8 +20,8 @@ from pipeline.columns import Progress, Slice, pack
 from pipeline.intake import DeadLetter, EventReader, Intake
 from pipeline.memory import prepare_memory
 from pipeline.reading.mark import WorkMark
-from pipeline.reading.pace import Pace, PaceBoard
-from pipeline.reading.partition import PartitionReader, Position, Reading
+from pipeline.reading.pace import Pace, PaceBoard, Position
+from pipeline.reading.partition import PartitionReader, Reading
 from pipeline.reading.pipe import send
 from pipeline.route import slices
 from pipeline.settings import PipelineSettings

@@ -17,7 +17,8 @@ from threading import Event as Flag
 
 from bytewax.inputs import DynamicSource, StatelessSourcePartition
 
-from pipeline.reading.mark import Position, WorkMark
+from pipeline.reading.mark import WorkMark
+from pipeline.reading.pace import Position
 from pipeline.reading.pipe import Inlet
 from pipeline.reading.process import Read, ReadJob, serve
 from pipeline.spawning import start_quietly

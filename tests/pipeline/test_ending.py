@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipeline.ending import Ending
-from pipeline.reading.partition import Position
+from pipeline.reading.pace import Position
 from schemas.kafka import KafkaSettings
 from schemas.topics import PREDICTIONS
 from tests.waiting import DEADLINE_S, wait_until

@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from pipeline.origins import KafkaTopic, Origins, WayOn, way_on
-from pipeline.reading.partition import Position
+from pipeline.reading.pace import Position
 from pipeline.resume import _rewind, shard_count
 from pipeline.shard.state import ShardState
 from schemas.errors import LogTruncated, TowerError

@@ -27,8 +27,7 @@ from pipeline.metrics.selection import select
 from pipeline.metrics.table import PaneBatch
 from pipeline.metrics.volume import volume_rows
 from pipeline.panes import LENGTH_MS, Cells, merge, pane_ids, pane_scope, pane_start_ms, summed
-from pipeline.reading.pace import PaceBoard
-from pipeline.reading.partition import Position
+from pipeline.reading.pace import PaceBoard, Position
 from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource
 from pipeline.settings import PipelineSettings
