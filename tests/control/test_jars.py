@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import hashlib
+import signal
 import threading
 from pathlib import Path
 
@@ -96,7 +96,9 @@ def test_an_interrupt_does_not_wait_for_a_server_that_does_not_answer(tmp_path: 
 
     def interrupt() -> None:
         asked.wait(60)
-        _thread.interrupt_main()
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)  # as Ctrl-C: it wakes a thread that waits
 
     monkeypatch.setattr(jars, "_download", never)
     threading.Thread(target=interrupt).start()

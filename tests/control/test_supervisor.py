@@ -183,7 +183,7 @@ def test_a_signal_in_the_moment_of_a_start_leaves_no_process(tmp_path: Path, mon
 @pytest.mark.slow
 def test_demo_shows_eight_days_and_the_present_and_ends_by_itself(tmp_path: Path, start: Callable[..., Running]) -> None:
     port = free_port()
-    running = start("demo", "--for", "40", "--no-browser", "--port", port, "--rate", "100")
+    running = start("demo", "--for", "25", "--no-browser", "--port", port, "--rate", "100")
     running.read_until("everything runs")
     said = "".join(running.lines)
     for step in ("Kafka ready on 127.0.0.1:", "history replayed: 8 days", "pipeline caught up", f"dashboard at http://127.0.0.1:{port}"):

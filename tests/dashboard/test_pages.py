@@ -323,8 +323,8 @@ def test_every_answer_says_what_a_page_may_load_and_nothing_lists_what_there_is(
 def test_sessions_end_with_their_pages(visit: Visit, server: Server) -> None:
     wait_until(lambda: server.health().viewers == 0, "earlier pages are forgotten")
     visitor = visit()
-    pages = [visitor.open(ready=False, **({"model": "churn"} if index < 3 else {})) for index in range(20)]
-    wait_until(lambda: server.health().viewers == 20, "all pages are known")
+    pages = [visitor.open(ready=False, **({"model": "churn"} if index < 3 else {})) for index in range(10)]
+    wait_until(lambda: server.health().viewers == 10, "all pages are known")
     for page in pages:
         wait_ready(page)
     for page in pages:
