@@ -12,7 +12,7 @@ import pyarrow
 from bytewax._bytewax import cluster_main, run_main
 
 from pipeline.dataflow import Job, Run, build
-from pipeline.memory import prepare_memory
+from pipeline.memory import collect_seldom
 from schemas.errors import BrokerUnavailable
 
 log = logging.getLogger("tower.pipeline")
@@ -33,7 +33,7 @@ def run_worker(
     Raises the first error of a step as it was raised: Bytewax would wrap it, and in a cluster drop it.
     """
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # else Arrow keeps a heap of its own
-    prepare_memory()
+    collect_seldom()
     shards = set(range(process, job.shards, job.workers))
     run = Run(stopping, clock=lambda: time.time_ns() // 1_000_000, told=told or stopping.is_set, telling=shards)
     flow = build(job, run, process)

@@ -9,6 +9,7 @@ from control.commands.arguments import whole
 from control.commands.command import Invocation
 from control.console import Console
 from control.kafka_access import reachable_kafka
+from pipeline.memory import share_one_heap
 
 NAME = "pipeline"
 HELP = "the dataflow from events to metrics"
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, call: Invocation) -> int:
     """Run the pipeline until it is told to stop."""
+    share_one_heap()
     config = call.config(pipeline__processes=options.processes)
     console = Console(sys.stderr)
     try:

@@ -18,7 +18,7 @@ from threading import Thread
 
 from pipeline.columns import Progress, Slice, pack
 from pipeline.intake import DeadLetter, EventReader, Intake
-from pipeline.memory import prepare_memory
+from pipeline.memory import collect_seldom
 from pipeline.reading.mark import WorkMark
 from pipeline.reading.pace import Pace, PaceBoard, Position
 from pipeline.reading.partition import PartitionReader, Reading
@@ -139,7 +139,7 @@ def serve(job: ReadJob, mark: WorkMark, connection: Connection, member: int | No
         )  # also one that is held: no thread of it could follow its parent
     Thread(target=_follow_parent, daemon=True).start()
     set_up_log(member)
-    prepare_memory()
+    collect_seldom()
     last: Exception | None = None
     with suppress(BrokenPipeError):
         try:

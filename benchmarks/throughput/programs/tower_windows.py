@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.throughput.job import TOPIC, Stopwatch, WindowRow, report
 from pipeline.cells import Floats, Kind, Names
 from pipeline.columns import Predictions, unpack
-from pipeline.memory import prepare_memory
+from pipeline.memory import collect_seldom, share_one_heap
 from pipeline.metrics.latency import latency_rows
 from pipeline.metrics.nulls import null_rows
 from pipeline.metrics.rows import Rows, Scope
@@ -152,11 +152,12 @@ def ends(kafka: KafkaSettings) -> dict[Position, int]:
 
 def main(bootstrap: str) -> None:
     """Do the job, and report."""
+    share_one_heap()
     settings = PipelineSettings()
     windows = ModelWindows(settings)
     failed: list[Exception] = []
     flow = build(KafkaSettings(bootstrap_servers=bootstrap), settings, windows, failed)
-    prepare_memory()
+    collect_seldom()
     watch = Stopwatch()
     run_main(flow)  # type: ignore[no-untyped-call]
     results = windows.results()
