@@ -25,7 +25,9 @@ def share_one_heap() -> None:
         if mallopt is not None:
             for number, value in _MALLOC.values():
                 mallopt(number, value)
-        os.environ.setdefault("GLIBC_TUNABLES", ":".join(f"glibc.malloc.{name}={value}" for name, (_, value) in _MALLOC.items()))
+        ours = [f"glibc.malloc.{name}={value}" for name, (_, value) in _MALLOC.items()]
+        before = os.environ.get("GLIBC_TUNABLES")
+        os.environ["GLIBC_TUNABLES"] = ":".join([*ours, before] if before else ours)  # the last of one name holds: what was set stays
 
 
 def collect_seldom() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -24,7 +25,9 @@ STARTED = f"{SHARED}import subprocess, sys; subprocess.run([sys.executable, '-c'
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="heaps of threads are glibc's")
+@pytest.mark.parametrize("set_before", ["", "glibc.malloc.tcache_count=7"], ids=["", "where other tunables are set"])
 @pytest.mark.parametrize("program", [SHARED + HEAPS, STARTED], ids=["the process itself", "one that it starts"])
-def test_all_threads_allocate_from_one_heap(program: str) -> None:
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+def test_all_threads_allocate_from_one_heap(program: str, set_before: str) -> None:
+    environment = {**os.environ, "GLIBC_TUNABLES": set_before}
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment).stdout
     assert told.count("<heap nr=") == 1
