@@ -99,15 +99,20 @@ def explain(message: bytes, error: Exception) -> Rejection:
         return members
     if "out of range" in text:
         return Rejection(f"$.{field}", f"expected {EXPECTED.get(field, 'a number')}, got a number that is out of range")
-    return expected(field, _parse(message).get(field)) if field in EXPECTED else Rejection(found[1], text)
+    if field not in EXPECTED:
+        return Rejection(found[1], text)
+    document = _parse(message)
+    # What comes behind it is invalid JSON, or too deep for orjson: then nobody can say what it is.
+    return expected(field, document.get(field)) if document is not None else Rejection(f"$.{field}", f"expected {EXPECTED[field]}")
 
 
-def _parse(message: bytes) -> dict[str, Any]:
+def _parse(message: bytes) -> dict[str, Any] | None:
+    """Return a message as an object, or None when it is none as a whole: msgspec reads no further than to the first thing that is wrong."""
     try:
         document = orjson.loads(message)
     except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _document(message: bytes) -> str:
@@ -119,7 +124,8 @@ def _document(message: bytes) -> str:
 
 def _member(message: bytes, field: str) -> Rejection | None:
     """Return the rejection of the first wrong member of an object field, if that is what is wrong."""
-    value = _parse(message).get(field)
+    document = _parse(message)
+    value = document.get(field) if document is not None else None
     if not isinstance(value, dict):
         return None
     for name, member in value.items():

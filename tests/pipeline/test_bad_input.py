@@ -150,6 +150,11 @@ def test_whatever_its_depth_a_message_is_read_or_set_aside(field: str, opening: 
     assert len(intake.dead) + (0 if intake.predictions is None else len(intake.predictions)) == len(nested)
 
 
+@pytest.mark.parametrize("message", [encoded(prediction(status=5))[:-1] + b',"x":[', literal("status", "[" * 1030 + "]" * 1030)])
+def test_of_what_is_no_json_as_a_whole_nothing_is_said_to_have_come(message: bytes) -> None:
+    assert [letter.rejection.reason for letter in read([message]).dead] == ['$.status: expected "ok" or "error"']
+
+
 def test_every_kind_of_bad_input_in_one_batch_leaves_in_the_order_that_it_came() -> None:
     values: list[bytes | None] = []
     for number, (_, value, _, _) in enumerate(BAD_PREDICTIONS):
