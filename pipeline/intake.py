@@ -148,7 +148,7 @@ class EventReader:
         times = rows.created_at
         in_future = times > latest
         newest = max(self._newest, int(times[~in_future].max(initial=self._newest)))
-        earliest = max(EARLIEST_MS, newest - max(self._settings.retention_ms.values()))
+        earliest = max(EARLIEST_MS, self._settings.first_kept(newest))
         good = ~in_future & (times >= earliest)
         if not good.all():
             for row in np.flatnonzero(~good).tolist():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas.errors import ConfigurationError
 from schemas.limits import MAX_FUTURE_MS, MESSAGE_BYTES, TEXT_LENGTH
-from schemas.metrics import DEFAULT_RETENTION_MS, ROLLING, ROLLING_STEP_MS, WINDOW_LENGTH_MS
+from schemas.metrics import DEFAULT_RETENTION_MS, ROLLING, ROLLING_STEP_MS, TUMBLING, WINDOW_LENGTH_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,14 @@ class PipelineSettings:
         """How long the panes behind the windows are kept: hours as long as a rolling window that is kept is made of them."""
         hours = self.retention_ms[ROLLING] + WINDOW_LENGTH_MS[ROLLING] - ROLLING_STEP_MS
         return {**self.retention_ms, "1h": max(self.retention_ms["1h"], hours)}
+
+    def first_kept(self, newest: int) -> int:
+        """Return the start of the earliest window that is kept when this is the newest event time: it may hold what is older than its end.
+
+        Were that turned away, such a window would have it or not by the order of reading.
+        """
+        kept_ms = self.panes_kept_ms
+        return min((newest - kept_ms[name]) // WINDOW_LENGTH_MS[name] * WINDOW_LENGTH_MS[name] for name in TUMBLING)
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for what no pipeline can run with."""

@@ -8,10 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
+from pipeline.intake import EventReader
+from pipeline.settings import PipelineSettings
+from schemas.metrics import DEFAULT_RETENTION_MS
 from schemas.topics import OUTCOMES
 from tests.pipeline.events import NOW, batch, encoded, outcome, prediction, read, reader
 
-DAY = 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 
 
 def without(name: str) -> bytes:
@@ -201,6 +204,18 @@ def test_an_event_in_time_but_older_than_the_newest_known_by_all_retention_is_to
     old = batch([encoded(prediction(created_at=NOW - 3649 * DAY))])
     assert reader(newest=NOW - 10 * DAY).read(old).dead == []
     assert len(reader(newest=NOW + 2 * DAY).read(old).dead) == 1
+
+
+@pytest.mark.parametrize(
+    ("longest", "first"),
+    [("1d", (NOW - 20 * DAY) // DAY * DAY), ("7d", (NOW - 20 * DAY) // HOUR * HOUR + HOUR - 7 * DAY)],
+    ids=["of a day", "of seven days"],
+)
+def test_what_a_window_that_is_kept_begins_with_is_not_too_old_in_whichever_order_it_is_read(longest: str, first: int) -> None:
+    retention_ms = {**dict.fromkeys(DEFAULT_RETENTION_MS, HOUR), longest: 20 * DAY}
+    brief = EventReader(PipelineSettings(retention_ms=retention_ms), lambda: NOW, NOW)
+    intake = brief.read(batch([encoded(prediction(created_at=first - 1)), encoded(prediction(created_at=first))]))
+    assert [letter.offset for letter in intake.dead] == [0]
 
 
 @pytest.mark.parametrize("cut", [b'{"a": "\xc3', b"\xe2\x82"])
