@@ -8,6 +8,7 @@ import multiprocessing
 import pickle
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -53,8 +54,7 @@ class ReadingProcess:
         self._next = dict(job.start)
         self._newest = job.newest
         self._mark = WorkMark(job.start)
-        self._died_at: tuple[Position, int] | None = None
-        self._deaths = 0
+        self._deaths: Counter[tuple[Position, int]] = Counter()
         self._pause_s = _FIRST_PAUSE_S
         self._start_at_s = self._silent_s = 0.0
         self._looked_s = time.monotonic()
@@ -143,12 +143,13 @@ class ReadingProcess:
     def _give_up_at_the_same_events(self) -> None:
         at = self._mark.get()
         self._mark.clear()
-        self._deaths = self._deaths + 1 if at is not None and at == self._died_at else 1
-        self._died_at = at
-        if at is not None and self._deaths >= _TRIES:
+        if at is None:
+            return
+        self._deaths[at] += 1  # be it at others in between: which partition comes first after a start is chance
+        if self._deaths[at] >= _TRIES:
             (topic, partition), offset = at
             raise TowerError(
-                f"the reading process ended {self._deaths} times ({self._process.exitcode}) at the events of {topic}/{partition} from "
+                f"the reading process ended {self._deaths[at]} times ({self._process.exitcode}) at the events of {topic}/{partition} from "
                 f"offset {offset} on",
                 "see whether memory is short; if it is not, no event may do that: please report those events",
             )

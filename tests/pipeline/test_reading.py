@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing import Pipe
+from pathlib import Path
 from threading import Event as Flag
 
 import psutil
@@ -28,7 +29,7 @@ from schemas.errors import LogTruncated, TowerError
 from schemas.kafka import KafkaSettings, producer_config
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import encoded, outcome, prediction
-from tests.pipeline.poisoned import POISON, serve_poisoned
+from tests.pipeline.poisoned import POISON, serve_dying_in_turn, serve_poisoned
 from tests.pipeline.running import now_ms
 from tests.waiting import slowness
 
@@ -166,6 +167,20 @@ def test_one_that_dies_again_and_again_at_the_same_events_ends_with_their_place(
         with pytest.raises(TowerError, match=r"ended 3 times \(-9\) at the events of predictions/1 from offset 10 on"):
             part.until(lambda: False)  # meanwhile the other partitions tell that they are there
     assert caplog.text.count("starting it again") == 2
+
+
+def test_one_that_dies_at_certain_events_of_each_partition_ends_whichever_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.reading.source.serve", serve_dying_in_turn)
+    monkeypatch.setattr("pipeline.reading.source._FIRST_PAUSE_S", 0.0)
+    deaths = tmp_path / "deaths"
+    deaths.touch()
+    job = job_of(KafkaSettings(bootstrap_servers=str(deaths)))
+    again_and_again = pytest.raises(TowerError, match=r"ended 3 times \(-9\) at the events of outcomes/0 from offset 0 on")
+    with closing(Part(job)) as part, again_and_again:
+        part.until(lambda: deaths.stat().st_size > 6)
+    assert deaths.read_bytes() == b"....."
 
 
 def test_no_clock_makes_it_wait(part: Part) -> None:
