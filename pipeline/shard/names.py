@@ -80,6 +80,8 @@ class NameTables:
     _key_sets: OwnAdmissions = field(default_factory=OwnAdmissions)
     _profiles_of: Counter[int] = field(default_factory=Counter)
     _known: dict[Profile, int] = field(default_factory=dict)
+    _parts: dict[Hashable, Any] = field(default_factory=dict)
+    """What known profiles are made of, each once: many combinations have few names and values, and each delivery brings its own copies."""
 
     TABLES = ("texts", "features", "variants", "classes", "scopes", "key_sets", "profiles", "members")
 
@@ -120,7 +122,10 @@ class NameTables:
         if self.folded.total() == folded:  # what is kept stays kept; what is folded is counted each time
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[profile] = found
+                self._parts.clear()
+            once = self._parts.setdefault
+            segments = tuple(once(pair, pair) for pair in profile.segments)
+            self._known[Profile(once(profile.model, profile.model), once(profile.version, profile.version), segments)] = found
         return found
 
     def _profile(self, profile: Profile) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,27 @@ def test_endless_new_models_do_not_fill_the_memory() -> None:
         names.feature(model, f"{number}")
     assert max(len(names.table(table).items) for table in NameTables.TABLES) < 60
     assert names.folded["model"] >= 198
+
+
+def test_many_combinations_of_few_segments_take_no_memory_for_the_texts_of_each() -> None:
+    tables, deliveries = NameTables(Limits()), 40
+
+    def deliver(first: int) -> None:
+        """Have profiles named that bring texts of their own, as those of each delivery do."""
+        for number in range(first, first + 50):
+            values = [f"value {number >> place & 1}".ljust(200) for place in range(11)]
+            tables.profile(Profile("churn", "v1", tuple((f"segment {place}".ljust(200), value) for place, value in enumerate(values))))
+
+    tracemalloc.start()
+    try:
+        deliver(0)
+        before, _ = tracemalloc.get_traced_memory()
+        for delivery in range(1, deliveries):
+            deliver(50 * delivery)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / (50 * (deliveries - 1)) < 2_000  # ids and scopes; the texts alone would be 5,000
 
 
 def test_features_beyond_the_limit_are_each_counted_as_sent() -> None:
