@@ -65,7 +65,7 @@ class ReadingProcess:
     def read(self) -> Read | None:
         """Return what has come next, without waiting for it. Raises the error that reading has ended with, or keeps ending with."""
         if self._start_at_s and time.monotonic() >= self._start_at_s:
-            self._start()
+            self._start_again()
         if self.done or self._start_at_s:
             return None
         try:
@@ -104,12 +104,23 @@ class ReadingProcess:
             with suppress(OSError):  # a limit of the system for all pipes of a user: a small one does, too
                 fcntl.fcntl(theirs.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         job = replace(self._job, start=dict(self._next), newest=self._newest)
-        self._process = spawn.Process(target=serve, args=(job, self._mark, theirs, self._member), name="tower-reading", daemon=True)
-        start_quietly([self._process])
+        process = spawn.Process(target=serve, args=(job, self._mark, theirs, self._member), name="tower-reading", daemon=True)
+        start_quietly([process])
         theirs.close()
-        self._inlet = Inlet(ours)
+        self._process, self._inlet = process, Inlet(ours)
         self._start_at_s = self._silent_s = 0.0
         self._looked_s = time.monotonic()
+
+    def _start_again(self) -> None:
+        try:
+            self._start()
+        except OSError as error:  # what has ended the one before, such as memory that is short, may last a moment longer
+            log.warning("the reading process cannot be started (%s); trying again in %.1f s", error, self._pause_s)
+            self._pause()
+
+    def _pause(self) -> None:
+        self._start_at_s = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def _notice_silence(self) -> None:
         """End the process when it has been silent for long; the time in which nobody looked does not count."""
@@ -137,8 +148,7 @@ class ReadingProcess:
         self._hold_up_nobody()
         self._give_up_at_the_same_events()
         log.warning("the reading process ended (%s); starting it again in %.1f s", self._process.exitcode, self._pause_s)
-        self._start_at_s = time.monotonic() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        self._pause()
 
     def _give_up_at_the_same_events(self) -> None:
         at = self._mark.get()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing import Pipe
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Event as Flag
 
@@ -24,6 +26,7 @@ from pipeline.reading.pipe import Inlet
 from pipeline.reading.process import Read, ReadJob
 from pipeline.reading.source import KafkaSource, ReadingPart
 from pipeline.settings import PipelineSettings
+from pipeline.spawning import start_quietly
 from pipeline.watermark import BEGINNING
 from schemas.errors import LogTruncated, TowerError
 from schemas.kafka import KafkaSettings, producer_config
@@ -153,6 +156,23 @@ def test_one_that_is_killed_or_held_is_started_again_and_nothing_is_missed_or_re
     assert [found.start for found in progress] == [0, *(found.end for found in progress[:-1])]
     assert (part.rows(), part.failures) == (420, [])
     assert "the reading process ended (-9); starting it again" in caplog.text
+
+
+def test_one_that_cannot_be_started_for_a_moment_is_started_later(part: Part, one: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(one, PREDICTIONS, 0, predictions(10))
+    part.until(lambda: part.rows() == 10)
+    refusals = [OSError(errno.EAGAIN, "no process is left"), OSError(errno.ENOMEM, "no memory is left")]
+
+    def start(processes: Sequence[SpawnProcess]) -> None:
+        if refusals:
+            raise refusals.pop()
+        start_quietly(processes)
+
+    monkeypatch.setattr("pipeline.reading.source.start_quietly", start)
+    send(one, PREDICTIONS, 0, predictions(10, 10))
+    part.part._process._process.kill()
+    part.until(lambda: part.rows() == 20 and not refusals)
+    assert part.failures == []
 
 
 def test_one_that_dies_again_and_again_at_the_same_events_ends_with_their_place(
