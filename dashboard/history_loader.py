@@ -60,14 +60,15 @@ class HistoryLoader:
     def _fleet(self) -> None:
         try:
             history = self._opened()
-            for message in history.fleet():
-                self._store.load(Scope(message.model, message.model_version, message.segment), [message])
+            for model, window, block in history.fleet():
+                self._store.load_fleet(model, window, block)
             self._store.know(history.scopes())
         finally:
             self.fleet_loaded = True
 
     def _scope(self, scope: Scope) -> None:
         try:
-            self._store.load(scope, self._opened().detail(scope))
+            for window, block in self._opened().detail(scope):
+                self._store.load(scope, window, block)
         finally:
             self._store.loaded(scope)

@@ -7,7 +7,7 @@ change, so that a reader with a cursor (the largest stamp it has seen) pulls jus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,20 @@ class Changes:
     times: Ints
     final: Bools
     values: dict[Column, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The whole states of many windows of one scope and window: all arrays by window, `times` (ms) ascending, each once.
+
+    For each column `values` has the positions of the windows that have it, and their (value, n, low, high).
+    """
+
+    times: Ints
+    revision: Ints
+    updated: Ints
+    final: Bools
+    values: Mapping[Column, tuple[Ints, Floats]]
 
 
 class Frame:
@@ -121,6 +135,33 @@ class Frame:
         self._drop_old()
         return True
 
+    def merge(self, block: Block, stamp: int) -> bool:
+        """Store many states at once, each as `upsert` does; return whether anything changed."""
+        oldest = max([*self.times[-1:].tolist(), *block.times[-1:].tolist()], default=0) - self._span_ms
+        place = np.searchsorted(self.times, block.times)
+        known = np.isin(block.times, self.times)
+        newer = ~known
+        of = self._first + place[known]
+        newer[known] = (block.revision[known] > self._revision[of]) | (block.updated[known] > self._updated[of])
+        newer &= block.times > oldest
+        if not newer.any():
+            return False
+        self._make_room(np.union1d(self.times, block.times[newer]))
+        at = np.full(len(block.times), -1)
+        at[newer] = self._first + np.searchsorted(self.times, block.times[newer])
+        rows = at[newer]
+        self._revision[rows], self._updated[rows], self._final[rows] = block.revision[newer], block.updated[newer], block.final[newer]
+        self._stamp[rows] = self.stamp = stamp
+        for column in self._columns.values():
+            column[rows] = np.nan
+        for key, (windows, values) in block.values.items():
+            kept = self._column(key)
+            if kept is not None:
+                taken = newer[windows]
+                kept[at[windows[taken]]] = values[taken]
+        self._drop_old()
+        return True
+
     def pull(self, wanted: Sequence[Column], cursor: int) -> Changes:
         """Return copies of the rows stamped after `cursor`, for the wanted columns; a series never seen is all NaN."""
         span = slice(self._first, self._last)
@@ -173,15 +214,24 @@ class Frame:
         self._last += 1
         return at
 
-    def _rebuild(self, capacity: int) -> None:
+    def _make_room(self, times: Ints) -> None:
+        """Have a row for each of `times` (ascending), among which are those of all rows; new ones are empty."""
+        rows = np.searchsorted(times, self.times)
+        self._rebuild(len(times) + _FIRST_CAPACITY, rows)
+        self._times[: len(times)] = times
+        self._last = len(times)
+
+    def _rebuild(self, capacity: int, rows: Ints | None = None) -> None:
+        """Move all rows to new arrays: to the beginning, or to where `rows` says."""
         size = len(self)
+        to = slice(size) if rows is None else rows
         for name, array in self._arrays():
             grown = np.zeros(capacity, dtype=array.dtype)
-            grown[:size] = array[self._first : self._last]
+            grown[to] = array[self._first : self._last]
             setattr(self, name, grown)
         for key, column in self._columns.items():
             grown_column = np.full((capacity, _FIELDS), np.nan)
-            grown_column[:size] = column[self._first : self._last]
+            grown_column[to] = column[self._first : self._last]
             self._columns[key] = grown_column
         self._first, self._last = 0, size
 

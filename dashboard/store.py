@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from dashboard import retention
 from dashboard.scope import Scope
-from dashboard.series import Changes, Column, Frame, Points
+from dashboard.series import Block, Changes, Column, Frame, Points
 from dashboard.tail import TAIL_BYTES, Tail
-from schemas.metrics import ALL, MetricsMessage
+from schemas.metrics import ALL, WINDOW_LENGTH_MS, MetricsMessage
 
 _decode = msgspec.json.Decoder(MetricsMessage).decode
 _FINE = ("10s", "1m")
@@ -73,12 +74,19 @@ class Store:
             if scope.whole_model or scope in self._open:
                 self._apply(scope, _decode(value))
 
-    def load(self, scope: Scope, messages: Iterable[MetricsMessage]) -> None:
-        """Take messages of the lake."""
-        for message in messages:
-            with self._lock:
-                if self._know(scope):
-                    self._apply(scope, message)
+    def load(self, scope: Scope, window: str, block: Block) -> None:
+        """Take the history of a scope that was opened."""
+        with self._lock:
+            opened = self._open.get(scope)
+            if opened is not None and self._know(scope) and opened.frames[window].merge(block, self.version + 1):
+                self._changed(scope, window, _newest_event_ms(block, window))
+
+    def load_fleet(self, model: str, window: str, block: Block) -> None:
+        """Take the history of a model, of all versions and segments together: the series of the fleet alone."""
+        scope = Scope(model)
+        with self._lock:
+            if self._know(scope) and self._fleet_frame(model, window).merge(block, self.version + 1):
+                self._changed(scope, window, _newest_event_ms(block, window))
 
     def know(self, scopes: Iterable[Scope]) -> None:
         """Take the names of scopes that the lake has."""
@@ -228,19 +236,29 @@ class Store:
     def _apply(self, scope: Scope, message: MetricsMessage) -> None:
         stamp = self.version + 1
         changed = False
-        if scope.whole_model and (span := retention.FLEET_SPAN_MS.get(message.window)):
-            frames = self._fleet.setdefault(scope.model, {})
-            frame = frames.get(message.window)
-            if frame is None:
-                frame = frames[message.window] = Frame(span, retention.FLEET_COLUMNS)
-            changed |= frame.upsert(message, stamp, retention.keeps_for_fleet)
+        if scope.whole_model and message.window in retention.FLEET_SPAN_MS:
+            changed |= self._fleet_frame(scope.model, message.window).upsert(message, stamp, retention.keeps_for_fleet)
         opened = self._open.get(scope)
         if opened is not None and message.window in opened.frames:
             keep = retention.keeps_minute_detail if message.window == "1m" else retention.keeps_all
             changed |= opened.frames[message.window].upsert(message, stamp, keep)
         if changed:
-            self.version = stamp
-            facts = self._models[scope.model]
-            facts.changed = stamp
-            if message.window in _FINE:
-                facts.newest_event_ms = max(facts.newest_event_ms, min(message.window_end, max(message.updated_at, message.window_start)))
+            self._changed(scope, message.window, min(message.window_end, max(message.updated_at, message.window_start)))
+
+    def _fleet_frame(self, model: str, window: str) -> Frame:
+        frames = self._fleet.setdefault(model, {})
+        if window not in frames:
+            frames[window] = Frame(retention.FLEET_SPAN_MS[window], retention.FLEET_COLUMNS)
+        return frames[window]
+
+    def _changed(self, scope: Scope, window: str, newest_event_ms: int) -> None:
+        self.version += 1
+        facts = self._models[scope.model]
+        facts.changed = self.version
+        if window in _FINE:
+            facts.newest_event_ms = max(facts.newest_event_ms, newest_event_ms)
+
+
+def _newest_event_ms(block: Block, window: str) -> int:
+    """Return the latest time of an event that the windows of a block can hold: they end then, or were written then."""
+    return int(np.minimum(block.times + WINDOW_LENGTH_MS[window], np.maximum(block.updated, block.times)).max())

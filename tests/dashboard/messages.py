@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from dashboard.scope import Scope
-from dashboard.series import Points
+from dashboard.series import Block, Points
 from schemas.metrics import WINDOW_LENGTH_MS, MetricRow, MetricsMessage, message_key
 
 SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
@@ -25,6 +25,25 @@ def message(
     """Return a message; without `updated_at` (ms) it is as new as its revision."""
     end, status = start + WINDOW_LENGTH_MS[window], "final" if final else "provisional"
     return MetricsMessage(*scope, window, start, end, status, revision, revision if updated_at is None else updated_at, list(rows))
+
+
+def block_of(messages: Sequence[MetricsMessage]) -> Block:
+    """Return the messages of one scope and window, in the order of their starts."""
+    columns: dict[tuple[str, str], tuple[list[int], list[list[float]]]] = {
+        (row.dimension, row.metric): ([], []) for each in messages for row in each.rows
+    }
+    for at, each in enumerate(messages):
+        for row in each.rows:
+            places, numbers = columns[row.dimension, row.metric]
+            places.append(at)
+            numbers.append([row.value, row.n, np.nan if row.low is None else row.low, np.nan if row.high is None else row.high])
+    return Block(
+        np.array([each.window_start for each in messages], dtype=np.int64),
+        np.array([each.revision for each in messages], dtype=np.int64),
+        np.array([each.updated_at for each in messages], dtype=np.int64),
+        np.array([each.status == "final" for each in messages], dtype=np.bool_),
+        {key: (np.array(places), np.array(numbers)) for key, (places, numbers) in columns.items()},
+    )
 
 
 def encoded(each: MetricsMessage) -> tuple[bytes, bytes]:

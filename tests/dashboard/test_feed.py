@@ -24,7 +24,7 @@ from schemas.lake import export_manifest
 from schemas.metrics import REVISION, MetricsMessage
 from schemas.topics import METRICS, ensure_topics
 from tests.conftest import remove_topics
-from tests.dashboard.messages import MINUTE_MS, WHOLE, encoded, message, row
+from tests.dashboard.messages import MINUTE_MS, WHOLE, block_of, encoded, message, row
 from tests.waiting import wait_until
 
 Topics = Callable[[int], KafkaSettings]
@@ -113,7 +113,7 @@ def test_after_an_export_just_the_rest_is_read_and_with_the_lake_there_is_no_gap
     write_lake(tmp_path, everything[:20], offset=20)
     with following(kafka, tmp_path) as running:
         running.wait_for(*range(20, 50))
-        running.store.load(WHOLE, everything[:20])
+        running.store.load_fleet("churn", "1m", block_of(everything[:20]))
         assert running.store.fleet("churn")["1m", "", "error_rate"].value.tolist() == list(range(50))
 
 
@@ -135,7 +135,9 @@ def test_a_window_that_is_withdrawn_is_gone_and_the_lake_does_not_bring_it_back(
             lambda: running.store.detail(WHOLE, "1m", "", "error_rate"),
         ):
             assert series().value.tolist() == [0, 2, 3, 4]
-        running.store.load(WHOLE, [*everything[:2], *everything[3:], *minutes(7, 8)])
+        lake = block_of([*everything[:2], *everything[3:], *minutes(7, 8)])
+        running.store.load(WHOLE, "1m", lake)
+        running.store.load_fleet("churn", "1m", lake)
         for series in (
             lambda: running.store.fleet("churn")["1m", "", "error_rate"],
             lambda: running.store.detail(WHOLE, "1m", "", "error_rate"),

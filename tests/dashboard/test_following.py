@@ -13,7 +13,7 @@ from dashboard.store import Store
 from dashboard.widgets.source import LiveSource
 from dashboard.widgets.specs import HOUR
 from schemas.metrics import MetricRow, MetricsMessage
-from tests.dashboard.messages import HOUR_MS, encoded, message, row
+from tests.dashboard.messages import HOUR_MS, block_of, encoded, message, row
 
 SCOPES = [Scope("churn"), Scope("churn", "v1"), Scope("digits", "*", "region=eu")]
 HOURS = DETAIL_SPAN_MS["1h"] // HOUR_MS
@@ -95,7 +95,7 @@ class Following(RuleBasedStateMachine):
         lake: dict[tuple[Scope, int], MetricsMessage] = {
             (Scope(each.model, each.model_version, each.segment), each.window_start): each for each in self.log[: self.exported]
         }
-        self.store.load(scope, [each for (of, _), each in sorted(lake.items()) if of == scope])
+        self.store.load(scope, "1h", block_of([each for (of, _), each in sorted(lake.items()) if of == scope]))
         self.store.loaded(scope)
 
     @rule()

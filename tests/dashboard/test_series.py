@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from dashboard.retention import keeps_all, keeps_for_fleet, keeps_minute_detail
 from dashboard.series import Frame
 from schemas.metrics import MetricsMessage
-from tests.dashboard.messages import HOUR_MS, message, row
+from tests.dashboard.messages import HOUR_MS, block_of, message, row
 
 SPAN_MS = 50 * HOUR_MS
 
@@ -24,13 +26,20 @@ def state_of(hour: int, revision: int) -> MetricsMessage:
     return message("1h", hour * HOUR_MS, *rows, revision=revision, final=revision > 2)
 
 
-@given(states)
-def test_any_order_of_states_ends_in_the_newest_state_of_each_window_of_the_span(order: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.booleans(), states), max_size=4))
+def test_any_order_of_states_one_by_one_or_many_at_once_ends_in_the_newest_state_of_each_window_of_the_span(
+    order: list[tuple[bool, list[tuple[int, int]]]],
+) -> None:
     frame = Frame(SPAN_MS, 10)
     newest: dict[int, int] = {}
-    for stamp, (hour, revision) in enumerate(order, 1):
-        frame.upsert(state_of(hour, revision), stamp, keeps_all)
-        newest[hour] = max(revision, newest.get(hour, 0))
+    stamps = count(1)
+    for at_once, batch in order:
+        if at_once:
+            frame.merge(block_of([state_of(*each) for each in sorted(dict(sorted(batch)).items())]), next(stamps))
+        for hour, revision in batch:
+            if not at_once:
+                frame.upsert(state_of(hour, revision), next(stamps), keeps_all)
+            newest[hour] = max(revision, newest.get(hour, 0))
     kept = {hour: revision for hour, revision in sorted(newest.items()) if hour > max(newest) - SPAN_MS // HOUR_MS}
     assert (frame.times // HOUR_MS).tolist() == list(kept)
     for metric in ("f1_score", "recall"):
