@@ -5,9 +5,10 @@ Made once for all viewers, from the store's series, whenever a model has changed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 
 from dashboard import states
@@ -72,16 +73,23 @@ class Board:
         self._now_ms = now_ms
         self._seen: dict[str, tuple[int, bool]] = {}
         self._gaps: dict[str, float] = {}
-        self._tiles: dict[tuple[str, str], Tile] = {}
+        self._tiles: dict[str, dict[Category, Tile]] = {}
+        self._texts: dict[str, dict[Category, str]] = {}
         self._limits: dict[str, list[Limit]] = {}
 
     def tiles(self) -> list[Tile]:
         """Return all tiles, by model and category."""
-        return list(self._tiles.values())
+        return [tile for of_model in list(self._tiles.values()) for tile in of_model.values()]
 
-    def of(self, model: str) -> list[Tile]:
-        """Return the tiles of one model, in the order of the categories."""
-        return [tile for (name, _), tile in list(self._tiles.items()) if name == model]
+    def texts(self) -> Iterator[tuple[str, Category, str]]:
+        """Yield (model, category, tile as JSON), which is written once for all viewers; one that is as it was is the same object."""
+        for model, texts in list(self._texts.items()):
+            for category, text in texts.items():
+                yield model, category, text
+
+    def texts_of(self, model: str) -> list[str]:
+        """Return the tiles of one model as JSON, in the order of the categories."""
+        return list(self._texts.get(model, {}).values())
 
     def limits(self, model: str) -> list[Limit]:
         """Return the limits that the rules judge a model's numbers by now."""
@@ -98,12 +106,20 @@ class Board:
             series = self._store.fleet(model)
             self._gaps[model] = states.usual_gap_ms(series)
             limits: list[Limit] = []
+            earlier = self._tiles.get(model, {})
+            tiles: dict[Category, Tile] = {}
             for category in Category:
                 found = states.findings(category, series)
                 limits += [Limit(each.metric, each.dimension, each.limits) for each in found if each.limits is not states.NO_LIMITS]
                 tile = make_tile(model, category, series, found, newest, stale=stale)
-                self._tiles[model, category] = _remember(self._tiles.get((model, category)), tile)
-            self._limits[model] = limits
+                tiles[category] = _remember(earlier.get(category), tile)
+            texts = self._texts.get(model, {})
+            # Replaced whole, since pages read them meanwhile.
+            self._texts[model] = {
+                category: texts[category] if tile == earlier.get(category) else msgspec.json.encode(tile).decode()
+                for category, tile in tiles.items()
+            }
+            self._tiles[model], self._limits[model] = tiles, limits
 
 
 def _remember(earlier: Tile | None, tile: Tile) -> Tile:

@@ -47,7 +47,10 @@ class _Open:
 
 
 class Store:
-    """Series of the fleet and of opened scopes; `version` grows with every change, `exports` with every newer export of the lake."""
+    """Series of the fleet and of opened scopes.
+
+    `version` grows with every change, `exports` with every newer export of the lake, `loads` as something asked of the lake has come.
+    """
 
     def __init__(self, *, model_limit: int = 500, open_scopes: int = 32, tail_bytes: int = TAIL_BYTES) -> None:
         self._lock = threading.Lock()
@@ -59,7 +62,7 @@ class Store:
         self._tail = Tail(tail_bytes)
         self._exported: dict[int, int] = {}
         self.version = 0
-        self.exports = 0
+        self.exports = self.loads = 0
         self.models_refused = 0
 
     def receive(self, key: bytes, value: bytes, partition: int, offset: int) -> None:
@@ -93,7 +96,7 @@ class Store:
         with self._lock:
             for scope in scopes:
                 self._know(scope)
-            self.version += 1
+            self._arrived()
 
     def exported(self, offsets: Mapping[int, int]) -> list[Scope]:
         """Take word of a newer export; return the open scopes whose history should be read again, since the tail had a hole."""
@@ -135,7 +138,7 @@ class Store:
         with self._lock:
             if scope in self._open:
                 self._open[scope].loaded = True
-                self.version += 1
+                self._arrived()
 
     def is_loaded(self, scope: Scope) -> bool:
         """Say whether the history of an open scope is in."""
@@ -169,7 +172,7 @@ class Store:
         with self._lock:
             if model in self._models:
                 self._models[model].volumes = dict(volumes)
-                self.version += 1
+                self._arrived()
 
     def volumes(self, model: str) -> dict[Scope, float]:
         """Return how many predictions each version and each segment of a model has had, as far as is known."""
@@ -220,6 +223,10 @@ class Store:
                 "open_scopes": len(self._open),
                 "tail_bytes": self._tail.size,
             }
+
+    def _arrived(self) -> None:
+        self.version += 1
+        self.loads += 1
 
     def _know(self, scope: Scope) -> bool:
         facts = self._models.get(scope.model)

@@ -5,11 +5,11 @@ import { replaceAddress } from "./kiosk.js";
 import { onZone } from "./time.js";
 import { categoryName, Tile } from "./tile.js";
 
-const FIELDS = ["model", "category", "state", "label", "number", "unit", "note", "since", "open_start", "spark", "newest", "span_ms", "change", "beside"];
 const GRADE = { critical: 0, warning: 1, stale: 2 };
 const rows = new Map();
 const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-let tiles = [], arranged = "", pointed = false;
+const tiles = [], texts = [];
+let arranged = "", pointed = false;
 
 function rowOf(model) {
   let row = rows.get(model);
@@ -58,19 +58,18 @@ function address() {
 
 function draw(source) {
   const data = source.data;
-  const column = (name) => (data instanceof Map ? data.get(name) : data[name]) ?? [];
-  const count = column("model").length;
-  tiles = Array.from({ length: count }, (_, index) => Object.fromEntries(FIELDS.map((name) => [name, column(name)[index]])));
-  for (const tile of tiles) {
-    const row = rowOf(tile.model);
+  (data instanceof Map ? data.get("tile") : data.tile).forEach((text, index) => {
+    if (texts[index] === text) return;
+    texts[index] = text;
+    const tile = (tiles[index] = JSON.parse(text)), row = rowOf(tile.model);
     let view = row.tiles.get(tile.category);
     if (!view) {
       view = new Tile(true);
       row.tiles.set(tile.category, view);
       row.grid.append(view.root);
     }
-    if (FIELDS.some((name) => view.tile?.[name] !== tile[name])) view.update(tile);
-  }
+    view.update(tile);
+  });
   arrange();
   search();
   drawAttention();

@@ -25,7 +25,8 @@ start(async (doc) => {
   let plots = null, shown = false;
   const tiles = new Map();
   const breakdowns = ["scores", "classes", "nulls", "uplifts"].map((name) => new Breakdown(find(`breakdown-${name}`), name));
-  let facts = JSON.parse(state.facts);
+  const told = () => ({ ...JSON.parse(state.facts), ...JSON.parse(state.lasting) });
+  let facts = told();
 
   const address = () => replaceAddress({ model: facts.model, ...chosen(), ...overlay.query(), ...range.query() });
   let feature = new URLSearchParams(location.search).get("feature") ?? "";
@@ -80,7 +81,7 @@ start(async (doc) => {
   annotate();
 
   const show = () => {
-    const now = JSON.parse(state.facts);
+    const now = told();
     setFreshness(now.newest, now.feed);
     plots?.pause(range.paused && shown);
     showMatrix(now.matrix, now.hidden.includes("f1_hour"), now.loading);
@@ -113,7 +114,14 @@ start(async (doc) => {
     charts.forEach((chart) => chart.hover(chart.spec.name === name || x === null ? x : undefined));
     annotations.hover(name, x);
   };
-  state.connect(state.properties.facts.change, show);
+  // Both may change in one message: they are shown together.
+  let due = false;
+  for (const { change } of [state.properties.facts, state.properties.lasting]) {
+    state.connect(change, () => {
+      if (!due) queueMicrotask(() => ((due = false), show()));
+      due = true;
+    });
+  }
   onZone(() => charts.forEach((chart) => chart.redrawAxis()));
   onKiosk(() => charts.forEach((chart) => chart.paint()));
   onTheme(() => (charts.forEach((chart) => chart.paint()), annotations.draw()));

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import msgspec
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource
 
-from dashboard.board import Tile
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 
-_FIELDS = [each.name for each in fields(Tile)]
+_TILE = "tile"
+"""The one column: each tile as JSON."""
 
 
 class FleetFacts(msgspec.Struct, frozen=True):
@@ -28,8 +26,8 @@ class FleetPage:
 
     def __init__(self, doc: Document, services: Services) -> None:
         self._services = services
-        self._shown: dict[tuple[str, str], tuple[int, Tile]] = {}
-        self._source = ColumnDataSource(name="tiles", data={name: [] for name in _FIELDS})
+        self._shown: dict[tuple[str, str], tuple[int, str]] = {}
+        self._source = ColumnDataSource(name="tiles", data={_TILE: []})
         self._state = PageState(name="state")
         self.pull()
         for root in (self._state, self._source):
@@ -41,25 +39,22 @@ class FleetPage:
         """The browser has gone; nothing is held for a fleet page."""
 
     def pull(self) -> None:
-        """Append new tiles, patch changed ones: of each only the columns that differ."""
-        fresh: list[Tile] = []
-        patches: dict[str, list[tuple[int, object]]] = {}
-        for tile in self._services.board.tiles():
-            key = (tile.model, tile.category)
-            known = self._shown.get(key)
-            if known is None:
-                self._shown[key] = (len(self._shown), tile)
-                fresh.append(tile)
-            elif known[1] is not tile:
-                row, earlier = known
-                self._shown[key] = (row, tile)
-                for name in _FIELDS:
-                    if getattr(tile, name) != getattr(earlier, name):
-                        patches.setdefault(name, []).append((row, _cell(tile, name)))
+        """Append new tiles, patch changed ones."""
+        fresh: list[str] = []
+        patches: list[tuple[int, str]] = []
+        for model, category, text in self._services.board.texts():
+            row, shown = self._shown.get((model, category), (len(self._shown), ""))
+            if shown is text:
+                continue
+            self._shown[model, category] = row, text
+            if shown:
+                patches.append((row, text))
+            else:
+                fresh.append(text)
         if patches:
-            self._source.patch(patches)
+            self._source.patch({_TILE: patches})
         if fresh:
-            self._source.stream({name: [_cell(tile, name) for tile in fresh] for name in _FIELDS})
+            self._source.stream({_TILE: fresh})
         self._tell()
 
     def _tell(self) -> None:
@@ -68,8 +63,3 @@ class FleetPage:
         loading = not models and not (live and self._services.loader.fleet_loaded)
         newest = max((newest for newest, _ in models.values()), default=0)
         self._state.tell(FleetFacts(feed_facts(self._services), loading, len(models), newest))
-
-
-def _cell(tile: Tile, name: str) -> object:
-    value = getattr(tile, name)
-    return list(value) if name == "spark" else value

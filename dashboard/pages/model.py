@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from bokeh.document import Document
 
-from dashboard.board import Limit, Tile
+from dashboard.board import Limit
 from dashboard.pages.breakdowns import (
     Breakdown,
     by_class,
@@ -22,7 +24,7 @@ from dashboard.pages.overlay import Overlay
 from dashboard.pages.state import FeedFacts, PageState, Services, feed_facts
 from dashboard.scope import Scope
 from dashboard.widgets.source import LiveSource
-from dashboard.widgets.specs import FEATURE_SLOTS, HOUR, OVERLAY, ROLLING_SOURCE, WINDOW_OF, Names, lines_of, name_of
+from dashboard.widgets.specs import FEATURE_SLOTS, HOUR, MINUTE, OVERLAY, ROLLING_SOURCE, WINDOW_OF, Names, lines_of, name_of
 
 _NEEDS = {
     "f1": "f1_score",
@@ -52,13 +54,23 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end: int = 0
 
 
+_LEAST_S = 2.0
+"""What is of hours and days is sent at most that often: one more event changes it, but nothing that could be seen."""
+
+
 class ModelFacts(msgspec.Struct, frozen=True):
-    """What the browser is told beside the charts' columns. A breakdown that is null does not apply to the model."""
+    """What the browser is told with each event; `newest` is the newest event time (epoch ms)."""
 
     feed: FeedFacts
+    newest: int
+    tiles: list[msgspec.Raw]
+
+
+class PickedFacts(msgspec.Struct, frozen=True):
+    """What the browser is told of what is picked. A breakdown that is null does not apply to the model."""
+
     loading: bool
     known: bool
-    newest: int
     model: str
     version: str
     segment: str
@@ -71,7 +83,6 @@ class ModelFacts(msgspec.Struct, frozen=True):
     overlay_loading: bool
     overlay_known: int
     hidden: list[str]
-    tiles: list[Tile]
     limits: list[Limit]
     scores: list[Breakdown] | None
     classes: list[Breakdown] | None
@@ -91,14 +102,17 @@ class ModelPage:
         self._range: tuple[int, int] | None = None
         self._features: list[str] = []
         self._features_of: tuple[object, ...] = ()
-        self._sources = [LiveSource(name) for name in WINDOW_OF]
+        self._sources = {name: LiveSource(name) for name in WINDOW_OF}
+        self._names: Names = {}
+        self._told_s = 0.0
+        self._told_of: tuple[Scope, int] | None = None
         self._state = PageState(name="state")
         # What the page has room for until the history of what is picked has come: as before, so that nothing moves twice.
         self._metrics = {metric for _, _, metric in services.store.fleet(scope.model)} or _ASSUMED
         self._has_classes = False
         self._open(scope)
         self.pull()
-        for root in (self._state, self._overlay.model, *(source.model for source in self._sources)):
+        for root in (self._state, self._overlay.model, *(source.model for source in self._sources.values())):
             doc.add_root(root)
         doc.title = f"{scope.model} \u00b7 {services.settings.title}"
         self._state.on_change("choice", lambda attribute, old, new: self._choose(str(new)))
@@ -107,7 +121,7 @@ class ModelPage:
     @property
     def known(self) -> bool:
         """Whether the page has room for the model's tiles: it has some, or may yet have."""
-        return bool(self._services.board.of(self._scope.model)) or not self._services.store.is_loaded(self._scope)
+        return bool(self._services.board.texts_of(self._scope.model)) or not self._services.store.is_loaded(self._scope)
 
     @property
     def hidden(self) -> list[str]:
@@ -136,12 +150,24 @@ class ModelPage:
         if before != self._scope:
             self._open(self._scope)
             self._services.store.close(before)
-            for source in self._sources:
+            for source in self._sources.values():
                 source.reset()
+        self._told_of = None
         self.pull()
 
     def pull(self) -> None:
-        """Bring charts and facts up to date."""
+        """Bring charts and facts up to date: minutes and tiles each time; hours and days now and then, and when history has come."""
+        services, scope = self._services, self._scope
+        now, of = time.monotonic(), (scope, services.store.loads)
+        if of != self._told_of or now - self._told_s >= _LEAST_S:
+            self._told_of, self._told_s = of, now
+            self._pull_hours()
+        self._sources[MINUTE].pull(services.store, scope, self._names)
+        newest = services.store.models().get(scope.model, (0, 0))[0]
+        self._state.tell(ModelFacts(feed_facts(services), newest, [msgspec.Raw(text) for text in services.board.texts_of(scope.model)]))
+        self._state.annotate(services.annotations.of(scope.model))
+
+    def _pull_hours(self) -> None:
         store, scope = self._services.store, self._scope
         columns = store.columns(scope, "1h")
         # Ranked anew when an hour begins or a feature is new, so that no row moves without need.
@@ -151,17 +177,16 @@ class ModelPage:
             # Until they have come: those of all versions and segments, so that there is room for them.
             self._features_of, self._features = key, known or sorted(features_in(store.fleet(scope.model)))
         picked = [self._feature] if self._feature else []
-        names: dict[str, list[str]] = {
+        self._names = {
             "variant": variants_of(store, scope),
             "feature": self._features[:FEATURE_SLOTS],
             "picked": picked,
             "interval": intervals_of(columns),
         }
-        for source in self._sources:
-            source.pull(store, scope, names)
+        for name in (HOUR, ROLLING_SOURCE):
+            self._sources[name].pull(store, scope, self._names)
         self._overlay.pull(scope)
-        self._tell(names | {OVERLAY: self._overlay.names})
-        self._state.annotate(self._services.annotations.of(scope.model))
+        self._tell({**self._names, OVERLAY: self._overlay.names})
 
     def _tell(self, names: Names) -> None:
         store, scope = self._services.store, self._scope
@@ -171,11 +196,9 @@ class ModelPage:
         classes = by_class(store, scope)
         if loaded:
             self._metrics, self._has_classes = metrics, classes is not None
-        facts = ModelFacts(
-            feed=feed_facts(self._services),
+        facts = PickedFacts(
             loading=not loaded,
             known=bool(metrics),
-            newest=store.models().get(scope.model, (0, 0))[0],
             model=scope.model,
             version=scope.version,
             segment=scope.segment,
@@ -188,7 +211,6 @@ class ModelPage:
             overlay_loading=self._overlay.loading,
             overlay_known=self._overlay.known,
             hidden=self.hidden,
-            tiles=self._services.board.of(scope.model),
             limits=_limits(self._services.board.limits(scope.model), scope),
             scores=scores(store, scope),
             classes=classes if loaded else [] if self._has_classes else None,
@@ -196,7 +218,7 @@ class ModelPage:
             uplifts=uplifts(store, scope) if "conversion_rate" in self._metrics else None,
             matrix=matrix(store, scope, *(self._range or (newest - 23 * HOUR_MS, newest + HOUR_MS))),
         )
-        self._state.tell(facts)
+        self._state.tell_lasting(facts)
 
 
 def _limits(limits: list[Limit], scope: Scope) -> list[Limit]:

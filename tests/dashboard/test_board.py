@@ -128,7 +128,7 @@ def take(store: Store, start: int, *rows: MetricRow, window: str = "1m") -> None
 
 
 def operational(board: Board) -> Tile:
-    return board.of("churn")[1]
+    return board.tiles()[1]
 
 
 def test_a_model_is_stale_after_the_configured_time_and_again_well_when_data_comes() -> None:
@@ -176,9 +176,9 @@ def test_tiles_are_made_anew_only_for_models_that_changed() -> None:
     board = Board(store, stale_after_ms=10 * HOUR_MS, now_ms=Clock())
     take(store, 0, row("throughput_per_s", 2.0))
     board.refresh()
-    before = board.of("churn")
+    before = board.texts_of("churn")
     board.refresh()
-    assert all(one is other for one, other in zip(before, board.of("churn"), strict=True))
+    assert all(one is other for one, other in zip(before, board.texts_of("churn"), strict=True))
 
 
 def test_beside_its_number_a_tile_says_what_it_is_of() -> None:

@@ -69,7 +69,7 @@ def test_latency_is_a_fan_of_percentiles_and_throughput_shows_its_errors(visit: 
 
 def test_latencies_over_time_are_a_heatmap_whose_cells_tell_share_and_count(visit: Visit) -> None:
     page = visit().open(model="churn", range="7d")
-    names: dict[str, str] = page.evaluate("JSON.parse(tower.live.get_model_by_name('state').facts).names")
+    names: dict[str, str] = page.evaluate("JSON.parse(tower.live.get_model_by_name('state').lasting).names")
     rows = [names[key] for key in names if re.fullmatch(r"latency_\d+", key)]
     assert rows[-3:] == ["(5,10]", "(2,5]", "(1,2]"]
     counts = [column(page, "hour", f"latency_{place}") for place in range(len(rows))]

@@ -109,7 +109,7 @@ def test_picking_another_choice_moves_nothing_while_it_is_read(server: Server, t
     before = boxes(page, PARTS)
     server.hold.touch()
     page.select_option("#version", "v1")
-    wait_for(page, "JSON.parse(tower.live.get_model_by_name('state').facts).version === 'v1'")
+    wait_for(page, "JSON.parse(tower.live.get_model_by_name('state').lasting).version === 'v1'")
     assert page.locator("#card-latency .empty").inner_text() == "Loading\u2026"
     assert moved(before, boxes(page, PARTS)) == {}
     server.hold.unlink()

@@ -199,7 +199,7 @@ def test_minutes_with_few_events_are_drawn_by_hour(visit: Visit) -> None:
 
 def test_the_limits_of_the_rules_are_lines_or_words_in_the_charts(visit: Visit) -> None:
     page = visit().open(model="churn", range="7d")
-    facts = page.evaluate("JSON.parse(tower.live.get_model_by_name('state').facts).limits")
+    facts = page.evaluate("JSON.parse(tower.live.get_model_by_name('state').lasting).limits")
     [limits] = [each["limits"] for each in facts if each["metric"] == "latency_p99_ms"]
     assert limits["critical"] == pytest.approx(2 * limits["warning"])
     attributes = "(name) => tower.plots.get_model_by_name(name).attributes"
