@@ -3,7 +3,7 @@ import { css } from "./dom.js";
 import { Drawn } from "./drawn.js";
 import { isKiosk } from "./kiosk.js";
 import { Limits } from "./limits.js";
-import { text } from "./numbers.js";
+import { age, text } from "./numbers.js";
 import { element, find, setText } from "./shell.js";
 import { full, zoneName } from "./time.js";
 
@@ -11,6 +11,8 @@ import { full, zoneName } from "./time.js";
 // wall is read from three metres.
 const DESK = { text: 12, left: 62, below: 26, names: 160, row: 22, limit: 11 }, WALL = { text: 20, left: 96, below: 38, names: 250, row: 28, limit: 17 };
 export const sizes = () => (isKiosk() ? WALL : DESK);
+
+const WINDOWS = 2.5, LATE_MS = 120_000;
 
 export class Chart {
   // `overlay` tells what is compared, where the chart does that.
@@ -22,6 +24,7 @@ export class Chart {
     this.title = this.card.querySelector(".chart-title").textContent;
     this.legend = this.card.querySelector(".legend");
     this.when = this.card.querySelector(".when");
+    this.stale = this.card.querySelector(".stale");
     this.empty = this.card.querySelector(".empty");
     this.figure = plots.get(spec.name);
     this.plot = this.card.querySelector(".plot");
@@ -132,10 +135,19 @@ export class Chart {
       setText(band, Number.isFinite(low) && Number.isFinite(high) ? `${text(low, this.spec.style)} to ${text(high, this.spec.style)}` : "");
       if (this.at !== null && Number.isFinite(shown)) setText(this.when, full(times[index]) + (this.column("open")[index] ? ", provisional" : ""));
     }
+    setText(this.stale, this.staleness(times));
     if (this.at === null) setText(this.when, `${this.range.text()}, ${this.drawn.text()}, ${zoneName(Date.now())}`);
     this.empty.hidden = any && !this.loading;
     const elsewhere = !any && this.entries.some(({ line }) => this.column(line.key).some(Number.isFinite));
     setText(this.empty, this.loading ? "Loading\u2026" : elsewhere ? "Nothing in this range." : this.spec.empty);
+  }
+
+  // How old its newest value is, where another one should have come: two windows later, and a little.
+  staleness(times) {
+    if (this.range.paused || this.range.fixed || this.loading) return "";
+    const last = Math.max(...this.entries.map(({ line }) => lastWithin(times, this.column(line.key), -Infinity, Infinity)));
+    const old = last < 0 ? 0 : Date.now() - times[last];
+    return old > WINDOWS * this.drawn.lengthAt(last) + LATE_MS ? `Stale: newest value ${age(old)} old` : "";
   }
 
   paint() {

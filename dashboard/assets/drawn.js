@@ -40,6 +40,11 @@ export class Drawn {
     this.source.data = this.finished(rows);
   }
 
+  // How long the window of a row is.
+  lengthAt(row) {
+    return this.byMinute && !this.rows.mixed[row] ? MINUTE : HOUR;
+  }
+
   // How it says what it is made of.
   text() {
     if (!this.byMinute) return "by hour";

@@ -8,7 +8,7 @@ import { localZone, moment, onZone, setZone, tickText, ticks, zone } from "./tim
 
 export { element, find, setText, svg };
 export const RETRY_MS = 1_000;
-const BEHIND_MS = 30_000;
+const BEHIND_MS = 30_000, ANSWER_MS = 10_000;
 const ICONS = {
   ok: "M3 8.5l3.2 3.2L13 5",
   warning: "M8 2.2l6.3 11.3H1.7zM8 6.4v3.4M8 11.6v.6",
@@ -69,6 +69,16 @@ function showAge() {
   setText(banner, message);
 }
 
+// A connection may be lost in silence: the machine slept, or is in another network. Who shows old data asks, and takes no answer for that.
+let askedAt = 0;
+function listen(state) {
+  const overdue = askedAt && state.heard !== askedAt;
+  askedAt = 0;
+  if (lost || Date.now() - newest < BEHIND_MS) return;
+  if (overdue) return connectionLost();
+  askedAt = state.asked = Date.now();
+}
+
 // When the live connection is gone, the page asks until the server is back and then loads itself again: its address holds all it shows.
 function connectionLost() {
   if (lost) return;
@@ -76,7 +86,7 @@ function connectionLost() {
   document.documentElement.dataset.connection = "lost";
   showAge();
   const retry = async () => {
-    const answer = await fetch("health", { cache: "no-store" }).catch(() => null);
+    const answer = await fetch("health", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
     if (answer?.ok) location.reload();
     else setTimeout(retry, RETRY_MS);
   };
@@ -116,5 +126,6 @@ export async function start(page) {
   await page(doc);
   onZone(showAge);
   setInterval(showAge, 1_000);
+  setInterval(() => listen(doc.get_model_by_name("state")), ANSWER_MS);
   document.documentElement.dataset.ready = "yes";
 }

@@ -26,7 +26,7 @@ class AlertsPage:
 
     def __init__(self, doc: Document, services: Services) -> None:
         self._services = services
-        self._state = PageState(name="state")
+        self._state = PageState()
         self.pull()
         doc.add_root(self._state)
         doc.title = f"Alerts \u00b7 {services.settings.title}"

@@ -31,7 +31,7 @@ class ComparePage:
         self._answer: tuple[Choice, Comparison] | None = None
         self._reading = False
         self._exports = -1
-        self._state = PageState(name="state")
+        self._state = PageState()
         self.pull()
         doc.add_root(self._state)
         doc.title = f"Compare \u00b7 {services.settings.title}"

@@ -32,7 +32,7 @@ class ExplorePage:
     def __init__(self, doc: Document, services: Services, model: str | None) -> None:
         self._services = services
         self._model = model or ""
-        self._state = PageState(name="state")
+        self._state = PageState()
         self.pull()
         doc.add_root(self._state)
         doc.title = f"Explore \u00b7 {services.settings.title}"

@@ -28,7 +28,7 @@ class FleetPage:
         self._services = services
         self._shown: dict[tuple[str, str], tuple[int, str]] = {}
         self._source = ColumnDataSource(name="tiles", data={_TILE: []})
-        self._state = PageState(name="state")
+        self._state = PageState()
         self.pull()
         for root in (self._state, self._source):
             doc.add_root(root)

@@ -23,7 +23,7 @@ class HealthPage:
 
     def __init__(self, doc: Document, services: Services) -> None:
         self._services = services
-        self._state = PageState(name="state")
+        self._state = PageState()
         self.pull()
         doc.add_root(self._state)
         doc.title = f"Health \u00b7 {services.settings.title}"

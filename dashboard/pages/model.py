@@ -106,7 +106,7 @@ class ModelPage:
         self._names: Names = {}
         self._told_s = 0.0
         self._told_of: tuple[Scope, int] | None = None
-        self._state = PageState(name="state")
+        self._state = PageState()
         # What the page has room for until the history of what is picked has come: as before, so that nothing moves twice.
         self._metrics = {metric for _, _, metric in services.store.fleet(scope.model)} or _ASSUMED
         self._has_classes = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import msgspec
-from bokeh.core.properties import String
+from bokeh.core.properties import Int, String
 from bokeh.model import DataModel
 
 from dashboard.annotations.annotation import Annotation
@@ -24,13 +24,20 @@ from dashboard.watch.watch import Watch
 class PageState(DataModel):
     """`facts`, `lasting`, `annotations`: JSON for the browser, replaced whole; `choice`: JSON from the browser.
 
-    `lasting` are facts that change seldom: those that change with each event are not to take them along.
+    `lasting` are facts that change seldom: those that change with each event are not to take them along. What the browser puts into `asked`
+    comes back as `heard`, so that it knows of a connection that was lost in silence.
     """
 
     facts = String(default="{}")
     lasting = String(default="{}")
     choice = String(default="{}")
     annotations = String(default="[]")
+    asked = Int(default=0)
+    heard = Int(default=0)
+
+    def __init__(self) -> None:
+        super().__init__(name="state")
+        self.on_change("asked", lambda attribute, old, new: self.update(heard=new))
 
     def tell(self, facts: msgspec.Struct) -> None:
         """Give the browser new facts, unless they are as before."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -139,6 +141,29 @@ def test_a_server_that_stops_is_told_and_one_that_comes_back_is_found(server: Se
     assert column(detail, "minute", "p99")[-1] == 200.0
     # What a browser itself says of a server that is away is no complaint of the page.
     visitor.complaints = [each for each in visitor.complaints if "WebSocket" not in each and "ERR_CONNECTION_REFUSED" not in each]
+
+
+def test_after_a_sleep_each_chart_says_how_old_it_is_and_a_connection_that_was_lost_in_silence_is_found(
+    server: Server, topics: Topics, visit: Visit
+) -> None:
+    fresh(server, topics)
+    publish(server.kafka, latency(100.0, 1))
+    server.start()
+    visitor = visit()
+    visitor.context.clock.install()
+    page = visitor.open(model="churn")
+    stale = page.locator("#card-latency .stale")
+    assert stale.inner_text() == ""
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)  # as if the network had gone: nothing is closed, and nothing answers
+    page.clock.fast_forward(10 * MINUTE_MS)
+    stale.filter(has_text=re.compile(r"^Stale: newest value 1\d\u202fmin old$")).wait_for()
+    page.clock.fast_forward(15_000)
+    page.locator("#banner").filter(has_text="Disconnected, reconnecting").wait_for()
+    server.process.send_signal(signal.SIGCONT)
+    publish(server.kafka, latency(200.0, 2))
+    page.locator("#banner").wait_for(state="hidden")
+    wait_for(page, f"document.querySelector('{TILE_NUMBER}')?.textContent === '200'")
 
 
 def test_a_kafka_that_cannot_be_reached_is_told(server: Server, topics: Topics, visit: Visit) -> None:
