@@ -174,14 +174,20 @@ class Frame:
 
     def points(self, dimension: str, metric: str) -> Points:
         """Return a copy of one series, without the windows in which it is missing."""
-        column = self._columns.get((dimension, metric))
-        if column is None:
-            return NO_POINTS
-        part = column[self._first : self._last]
-        have = ~np.isnan(part[:, VALUE])
-        rows = part[have]
-        final = self._final[self._first : self._last][have]
-        return Points(self.times[have], rows[:, VALUE], rows[:, N], rows[:, LOW], rows[:, HIGH], final)
+        return self.series([(dimension, metric)]).get((dimension, metric), NO_POINTS)
+
+    def series(self, wanted: Iterable[Column]) -> dict[Column, Points]:
+        """Return copies of those series that there are, each without the windows in which it is missing."""
+        span = slice(self._first, self._last)
+        times, final = self._times[span].copy(), self._final[span].copy()
+        found = {}
+        for key in wanted:
+            if key in self._columns:
+                rows = self._columns[key][span].copy()
+                points = Points(times, rows[:, VALUE], rows[:, N], rows[:, LOW], rows[:, HIGH], final)
+                have = ~np.isnan(points.value)
+                found[key] = points if have.all() else points.where(have)
+        return found
 
     def totals(self, metric: str, start: int, end: int) -> dict[str, float]:
         """Return, for each dimension of a metric, the sum of its windows that start from `start` on and before `end`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
@@ -70,8 +71,9 @@ def judged_window(series: Series, metric: str, dimension: str = "") -> Points:
     """Return the points with enough events of the finest window whose newest points have them."""
     for window in ("10s", "1m", "1h"):
         points = series.get((window, dimension, metric), NO_POINTS)
-        if len(points) and float(np.median(points.n[-_NEWEST:])) >= ENOUGH:
-            return points.where(points.n >= ENOUGH)
+        if len(points) and median(points.n[-_NEWEST:].tolist()) >= ENOUGH:
+            enough = points.n >= ENOUGH
+            return points if enough.all() else points.where(enough)
     return NO_POINTS
 
 
@@ -82,7 +84,7 @@ def day_median(series: Series, metric: str, dimension: str = "") -> float:
         return float("nan")
     newest = points.times[-1]
     past = points.value[(points.times < newest) & (points.times >= newest - _DAY_MS)]
-    return float(np.median(past)) if len(past) >= _HOURS_FOR_MEDIAN else float("nan")
+    return float(median(past.tolist())) if len(past) >= _HOURS_FOR_MEDIAN else float("nan")
 
 
 def hold(grades: Ints, times: Ints) -> tuple[int, int, bool]:

@@ -193,7 +193,7 @@ class Store:
         """Return the fleet's series of a model by (window, dimension, metric)."""
         with self._lock:
             frames = self._fleet.get(model, {})
-            return {(window, *column): frame.points(*column) for window, frame in frames.items() for column in frame.columns}
+            return {(window, *column): points for window, frame in frames.items() for column, points in frame.series(frame.columns).items()}
 
     def models(self) -> dict[str, tuple[int, int]]:
         """Return each model's newest event time (ms) and the version of its last change."""

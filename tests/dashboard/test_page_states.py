@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 from playwright.sync_api import Page
 
 from benchmarks.dashboard.sample import CHURN, DIGITS, history, publish, starts, write_lake
@@ -35,11 +36,13 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def latency(p99: float, revision: int) -> list[MetricsMessage]:
-    """The open windows of the model `churn`."""
+def latency(p99: float, revision: int, *, minutes: int = 1) -> list[MetricsMessage]:
+    """The open windows of the model `churn`, and minutes before."""
     now = now_ms()
     rows = [row("latency_p99_ms", p99, 500), row("throughput_per_s", 50.0, 500), row("prediction_volume", 500, 500)]
-    windows = [("10s", start) for start in starts("10s", now - 30_000, now)] + [("1m", now // MINUTE_MS * MINUTE_MS)]
+    windows = [("10s", start) for start in starts("10s", now - 30_000, now)] + [
+        ("1m", (now // MINUTE_MS - ago) * MINUTE_MS) for ago in range(minutes)
+    ]
     return [message(window, start, *rows, scope=WHOLE, revision=revision, updated_at=now, final=False) for window, start in windows]
 
 
@@ -131,14 +134,17 @@ def test_a_server_that_stops_is_told_and_one_that_comes_back_is_found(server: Se
     for page in (fleet, detail):
         page.locator("#banner").filter(has_text="Disconnected, reconnecting").wait_for()
         assert page.locator("#freshness-state").inner_text() == "Not live"
-    publish(server.kafka, latency(200.0, 2))
+    publish(server.kafka, latency(200.0, 2, minutes=5))
     server.start()
     for page in (fleet, detail):
         wait_for(page, f"document.querySelector('{TILE_NUMBER}')?.textContent === '200'")
         wait_ready(page)
         assert page.locator("#banner").is_hidden()
     wait_for(detail, "tower.live.get_model_by_name('minute') !== null")
-    assert column(detail, "minute", "p99")[-1] == 200.0
+    assert column(detail, "minute", "p99")[-5:] == [200.0] * 5
+    assert (
+        np.diff(np.array(column(detail, "minute", "t")[-5:], dtype=np.float64)).tolist() == [MINUTE_MS] * 4
+    )  # what came meanwhile is there, too
     # What a browser itself says of a server that is away is no complaint of the page.
     visitor.complaints = [each for each in visitor.complaints if "WebSocket" not in each and "ERR_CONNECTION_REFUSED" not in each]
 
