@@ -44,13 +44,13 @@ def predictions_of(events: Sequence[ReadPrediction], offsets: Ints, *, text_leng
     profile, profiles = _positions([one.profile for one in shapes], lambda raw: _profile(raw, text_length))
     key_set, key_sets = _positions([one.key_set for one in shapes], lambda raw: _key_set(raw, text_length))
     variant, variant_names = _positions([one.variant for one in shapes], _same)
-    nulls = [row for row, sent in enumerate(features) if None in sent.values()]
+    nulls = dict.fromkeys([row for row, sent in enumerate(features) for value in sent.values() if value is None])
     null_pairs = [(row, (models[row], name)) for row in nulls for name, value in features[row].items() if value is None]
     null_feature, null_features = _positions([pair for _, pair in null_pairs], _same)
     class_, classes = class_positions(models, answers, "prediction", text_length)
     number, written_as_float = numbers(answers, "prediction")
     return Predictions(
-        hash=hashes([event.prediction_id for event in events], models),
+        hash=hashes(events),
         offset=offsets,
         created_at=event_times([event.created_at for event in events]),
         profile=profile[shape],
@@ -79,7 +79,7 @@ def outcomes_of(events: Sequence[Outcome], offsets: Ints, *, text_length: int) -
     class_, classes = class_positions(models, labels, "label", text_length)
     number, written_as_float = numbers(labels, "label")
     return Outcomes(
-        hash=hashes([event.prediction_id for event in events], models),
+        hash=hashes(events),
         offset=offsets,
         created_at=event_times([event.created_at for event in events]),
         profile=profile,
@@ -93,11 +93,16 @@ def outcomes_of(events: Sequence[Outcome], offsets: Ints, *, text_length: int) -
     )
 
 
-def hashes(ids: Iterable[str], models: Sequence[str]) -> Hashes:
-    """Return the 128-bit hash of each (model, id): XXH3 of the id, seeded by that of the model."""
-    seeds = {model: xxhash.xxh3_64_intdigest(model.encode()) for model in set(models)}
-    digest = xxhash.xxh3_128_digest
-    joined = b"".join([digest(text.encode(), seeds[model]) for text, model in zip(ids, models, strict=True)])
+class _Seeds(dict[str, int]):
+    def __missing__(self, model: str) -> int:
+        self[model] = seed = xxhash.xxh3_64_intdigest(model.encode())
+        return seed
+
+
+def hashes(events: Sequence[ReadPrediction] | Sequence[Outcome]) -> Hashes:
+    """Return the 128-bit hash of each (model, prediction id): XXH3 of the id, seeded by that of the model."""
+    digest, seeds = xxhash.xxh3_128_digest, _Seeds()
+    joined = b"".join([digest(event.prediction_id.encode(), seeds[event.model]) for event in events])
     return np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
@@ -184,17 +189,17 @@ class _Shape(NamedTuple):
 
 def _shapes(events: Sequence[ReadPrediction], features: Sequence[Collection[str]]) -> tuple[Ints, list[_Shape]]:
     """Return for each event the position of its shape, and the distinct shapes: one look-up an event instead of three."""
-    raws = zip(
-        [event.model for event in events],
-        [event.model_version for event in events],
-        [event.variant for event in events],
-        [bytes(event.segments) for event in events],
-        map(tuple, features),
-        strict=True,
+    seen: defaultdict[tuple[str, str, str | None, bytes, tuple[str, ...]], int] = defaultdict(count().__next__)
+    # Each event is looked at once: thousands of them are more than the processor's cache holds.
+    position = np.array(
+        [
+            seen[event.model, event.model_version, event.variant, bytes(event.segments), tuple(sent)]
+            for event, sent in zip(events, features, strict=True)
+        ],
+        dtype=np.int64,
     )
-    position, distinct = _distinct(raws)
     shapes = []
-    for model, version, variant, text, sent in distinct:
+    for model, version, variant, text, sent in seen:
         segments = read_segments(text)
         shapes.append(_Shape((model, version, *segments, *segments.values()), (model, *sent), (model, variant or "")))
     return position, shapes

@@ -21,10 +21,10 @@ from pipeline.store import Batch, Store, items_bytes
 
 HOUR_MS = 3_600_000
 KEY_BYTES = 16
-IDS_AT_LEAST = 20_000
+IDS_AT_LEAST = 10_000
 """A commit drops so many ids: it stays short, for others wait to be published. One that adds many drops twice what it adds, so that expiry
 keeps up with any log."""
-_IDS_A_NOTE = 10_000
+_IDS_A_NOTE = 5_000
 _NOTED_AGAIN = b"\x01"
 """Ends the key of a note that expiry makes, which else were that of a note of the same commit."""
 OF_ENTRIES = b"\x02"

@@ -243,6 +243,11 @@ def test_keys_go_to_pages_and_a_list_tells_them_and_a_kiosk_needs_nothing_but_it
     phone = visit(viewport={"width": PHONE_WIDTH, "height": 844}).open(model="churn", range="3h")
     # The header takes two lines.
     assert phone.locator(".top").evaluate("(top) => top.offsetHeight") <= 100
+    text = "tower.plots.get_model_by_name('latency').left[0].major_label_text_font_size"
+    assert phone.evaluate(text) == "12px"
+    phone.keyboard.press("k")
+    assert phone.evaluate(text) == "20px"  # read from three metres
+    phone.keyboard.press("k")
     phone.get_by_role("button", name="Settings").click()
     phone.get_by_label("Time zone").select_option("UTC")
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.columnize import hashes
 from pipeline.columns import ABSENT, KeySet, Outcomes, Predictions, Profile
+from schemas.events import Outcome
 from schemas.topics import OUTCOMES, PREDICTIONS
 from tests.pipeline.events import NOW, batch, encoded, outcome, prediction, read, reader
 
@@ -110,14 +111,14 @@ def test_outcomes_arrive_in_the_columns_as_they_were_sent(events: list[dict[str,
 
 @given(st.lists(st.tuples(NAME, NAME), min_size=1, max_size=20))
 def test_one_hash_stands_for_one_id_of_one_model(keys: list[tuple[str, str]]) -> None:
-    found = hashes([id_ for id_, _ in keys], [model for _, model in keys]).tolist()
+    found = hashes([Outcome(id_, model, 0) for id_, model in keys]).tolist()
     assert len({tuple(pair) for pair in found}) == len(set(keys))
     assert len(dict(zip(keys, map(tuple, found), strict=True))) == len(set(keys))
 
 
 def test_a_hash_does_not_depend_on_the_batch_it_came_in() -> None:
-    alone = hashes(["p"], ["churn"])
-    assert hashes(["q", "p"], ["other", "churn"])[1].tolist() == alone[0].tolist()
+    alone = hashes([Outcome("p", "churn", 0)])
+    assert hashes([Outcome("q", "other", 0), Outcome("p", "churn", 0)])[1].tolist() == alone[0].tolist()
 
 
 @st.composite
