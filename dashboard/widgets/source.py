@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource
@@ -64,7 +66,8 @@ class LiveSource:
         if step.patch:
             rows = self._columns(changes, Append(changes.times, np.arange(len(changes.times))))
             del rows["t"]
-            self.model.patch({name: [(shown, values[pulled]) for shown, pulled in step.patch] for name, values in rows.items()})
+            patches = {name: _changed(self.model.data[name], values, step.patch) for name, values in rows.items()}
+            self.model.patch({name: changed for name, changed in patches.items() if changed})
         if len(step.append.times):
             self.model.stream(dict(self._columns(changes, step.append)), self._rollover)
         return True
@@ -96,6 +99,12 @@ class LiveSource:
         if line.band:
             columns |= {f"{line.key}_low": taken(values[:, LOW]), f"{line.key}_high": taken(values[:, HIGH])}
         return columns
+
+
+def _changed(shown: Any, values: Floats, patch: Sequence[tuple[int, int]]) -> list[tuple[int, float]]:
+    """Return what of a column differs from what is shown: most lines that a chart has room for are not there, and stay so."""
+    pairs = [(at, float(values[pulled])) for at, pulled in patch]
+    return [(at, value) for at, value in pairs if value != shown[at] and not (math.isnan(value) and math.isnan(shown[at]))]
 
 
 def _no_changes(wanted: list[Column]) -> Changes:
