@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,22 @@ from dashboard.security import nonce_of
 from dashboard.widgets.specs import CHARTS, MULTIPLES, OVERLAY, OVERLAY_LABELS, SECTIONS, WIDE, WINDOW_OF
 
 ASSETS = Path(__file__).parent.parent / "assets"
+_IMPORTED = re.compile(r'^import .* from "\./(.+\.js)";$', re.MULTILINE)
 
 
 def assets_route() -> str:
     """Return where assets are served: with their digest in the address, so that a browser never mixes those of two versions."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(ASSETS.iterdir())))
     return f"assets-{digest.hexdigest()[:12]}"
+
+
+@cache
+def modules_of(page: str) -> list[str]:
+    """Return a page's own script and all that it imports, directly or not: a browser that is told of them loads all at once."""
+    found = [f"{page}.js"]
+    for name in found:  # grows as it is read
+        found += [each for each in _IMPORTED.findall((ASSETS / name).read_text()) if each not in found]
+    return found
 
 
 class PageApplication(Application):
@@ -89,7 +101,12 @@ class PageApplication(Application):
             signs_out=self._access.has_login_page,
         )
         doc.template_variables.update(
-            page=name, assets=self._assets, product=self._services.settings.title, bokeh_version=bokeh.__version__, **variables
+            page=name,
+            modules=modules_of(name),
+            assets=self._assets,
+            product=self._services.settings.title,
+            bokeh_version=bokeh.__version__,
+            **variables,
         )
 
 
