@@ -12,10 +12,11 @@ import json
 import sys
 import time
 from asyncio.events import Handle
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+import pyarrow as pa
 from bokeh.server.tornado import BokehTornado
 
 from dashboard import app
@@ -47,12 +48,12 @@ def hang_while(hold: Path) -> None:
     """Make reading the lake wait until `hold` is gone."""
     select = History._select
 
-    def waiting(history: History, sql: str, values: object) -> Iterator[tuple[object, ...]]:
+    def waiting(history: History, sql: str, values: Mapping[str, object]) -> pa.Table:
         while hold.exists():
             time.sleep(0.02)
-        return select(history, sql, values)  # type: ignore[arg-type]
+        return select(history, sql, values)
 
-    History._select = waiting  # type: ignore[assignment, method-assign]
+    History._select = waiting  # type: ignore[method-assign]
 
 
 def note_routes(file: Path) -> None:
