@@ -189,17 +189,15 @@ class _Shape(NamedTuple):
 
 def _shapes(events: Sequence[ReadPrediction], features: Sequence[Collection[str]]) -> tuple[Ints, list[_Shape]]:
     """Return for each event the position of its shape, and the distinct shapes: one look-up an event instead of three."""
-    seen: defaultdict[tuple[str, str, str | None, bytes, tuple[str, ...]], int] = defaultdict(count().__next__)
     # Each event is looked at once: thousands of them are more than the processor's cache holds.
-    position = np.array(
+    position, distinct = _distinct(
         [
-            seen[event.model, event.model_version, event.variant, bytes(event.segments), tuple(sent)]
+            (event.model, event.model_version, event.variant, bytes(event.segments), tuple(sent))
             for event, sent in zip(events, features, strict=True)
-        ],
-        dtype=np.int64,
+        ]
     )
     shapes = []
-    for model, version, variant, text, sent in seen:
+    for model, version, variant, text, sent in distinct:
         segments = read_segments(text)
         shapes.append(_Shape((model, version, *segments, *segments.values()), (model, *sent), (model, variant or "")))
     return position, shapes
